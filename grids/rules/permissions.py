@@ -1,0 +1,88 @@
+"""Who a person is when they act, what they may read, and the roles that the state tables name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gis.errors import Forbidden, NotFound
+
+__all__ = ["SYSTEM", "Actor", "Role", "Scope", "require_area", "require_department"]
+
+
+class Role(StrEnum):
+    """A post's role. Codes live here and in the database; words live in the catalogues."""
+
+    CITIZEN = "citizen"
+    GRID_WORKER = "grid_worker"
+    BUILDING_LEADER = "building_leader"
+    GRID_LEADER = "grid_leader"
+    TOWN_OFFICE = "town_office"
+    TOWN_GRID_CENTRE = "town_grid_centre"
+    TOWN_LEADER = "town_leader"
+    HOTLINE_DESK = "hotline_desk"
+    CALLBACK_OFFICER = "callback_officer"
+    DISTRICT_PLATFORM = "district_platform"
+    DISTRICT_LEADER = "district_leader"
+    GOVERNANCE_CENTRE = "governance_centre"
+    DEPARTMENT_DUTY = "department_duty"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a person may read: areas by code prefix, and the tasks of departments.
+
+    areas : code prefixes (6, 9, 12 or 15 digits); an incident is inside when its code starts with one.
+    departments : department ids; a department reads the incidents for which it holds a task.
+    everything : the system itself and nobody else.
+    """
+
+    areas: tuple[str, ...] = ()
+    departments: tuple[int, ...] = ()
+    everything: bool = False
+
+    def covers(self, code: str) -> bool:
+        """Tell whether an area code lies inside this scope."""
+        return self.everything or any(code.startswith(area) for area in self.areas)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person behind one act, in the post they act from. `person_id` is None for the system alone."""
+
+    person_id: int | None
+    name: str
+    role: Role
+    unit: str = ""
+    area_code: str | None = None
+    department_id: int | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Return what this actor may read."""
+        if self.role is Role.SYSTEM:
+            return Scope(everything=True)
+        return Scope(
+            areas=(self.area_code,) if self.area_code else (),
+            departments=(self.department_id,) if self.department_id else (),
+        )
+
+
+SYSTEM = Actor(person_id=None, name="system", role=Role.SYSTEM)
+
+
+def require_area(actor: Actor, code: str) -> None:
+    """Raise `NotFound` unless the area is in the actor's scope: out of sight and missing answer alike."""
+    if not actor.scope.covers(code):
+        raise NotFound("area_not_found", f"there is no area {code} that you may see", code=code)
+
+
+def require_department(actor: Actor, department_id: int) -> None:
+    """Raise `Forbidden` unless the actor serves this department (or is the system)."""
+    if actor.role is not Role.SYSTEM and actor.department_id != department_id:
+        raise Forbidden(
+            "not_your_department", "this task belongs to another department", wanted_department=department_id
+        )
