@@ -1,0 +1,69 @@
+"""Editions of the grid and the areas in them, at four levels."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from geoalchemy2 import Geometry, WKBElement
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grids.rules.levels import GridLevel
+from grids.tables.base import Base, Code, coded
+
+__all__ = ["Edition", "EditionStatus", "Grid"]
+
+
+class EditionStatus(StrEnum):
+    """A draft may be changed; a published one never."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+
+
+class Edition(Base):
+    """A dated cut of one or more districts into grids.
+
+    Of the published editions that hold a district, one is in force on any day: from `effective_from`
+    (inclusive) to `effective_to` (exclusive, None: until another takes its place).
+    """
+
+    __tablename__ = "edition"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    status: Mapped[EditionStatus] = mapped_column(coded(EditionStatus))
+    source: Mapped[str]  # the file it was loaded from, or what made it
+    frame: Mapped[str]  # the frame that the file was in
+    leaf_level: Mapped[GridLevel] = mapped_column(coded(GridLevel))
+    effective_from: Mapped[date]
+    effective_to: Mapped[date | None]
+    loaded_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    published_by: Mapped[str | None]
+    report: Mapped[dict[str, Any]]  # what the topology gate said, with the tolerances it was asked to use
+
+
+class Grid(Base):
+    """One area of the city at one of four levels; siblings share edges and never overlap."""
+
+    __tablename__ = "grid"
+    __table_args__ = (
+        UniqueConstraint("edition_id", "code"),
+        Index("ix_grid_boundary", "boundary", postgresql_using="gist"),
+        CheckConstraint("length(code) in (6, 9, 12, 15)", name="code_length"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    edition_id: Mapped[int] = mapped_column(ForeignKey("edition.id", ondelete="CASCADE"))
+    code: Mapped[Code]  # starts with its parent's code
+    level: Mapped[GridLevel] = mapped_column(coded(GridLevel))
+    name: Mapped[str]
+    source_code: Mapped[str | None]  # the code in the file, where it was not of our form
+    households: Mapped[int | None]
+    population: Mapped[int | None]
+    area_m2: Mapped[float]
+    boundary: Mapped[WKBElement] = mapped_column(Geometry("MULTIPOLYGON", srid=4490, spatial_index=False))
