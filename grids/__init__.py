@@ -1,0 +1,1 @@
+"""The city: four-level grid, incidents, whistles, people, deadlines, scores."""

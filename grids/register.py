@@ -1,0 +1,398 @@
+"""The register: find and show incidents, whistles and tasks to those who may see them.
+
+Every reader takes a `Scope` and filters by it in SQL; what lies outside answers like what does not exist.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session, joinedload
+
+from gis.crs import STORAGE_SRID
+from gis.errors import InvalidInput, NotFound
+from grids import trace
+from grids.ladder import tasks_of
+from grids.rules.grading import Grade
+from grids.rules.lifecycle import INCIDENT, OPEN_STATUSES, IncidentStatus
+from grids.rules.permissions import Actor, Role, Scope
+from grids.rules.tasks import TASK, TaskRole, TaskStatus
+from grids.rules.whistles import WHISTLE, WhistleStatus
+from grids.scope import incidents_in, tasks_in, under, whistles_in
+from grids.tables import (
+    Callback,
+    Category,
+    Deadline,
+    Incident,
+    Reporter,
+    Score,
+    Task,
+    Trace,
+    Whistle,
+)
+
+__all__ = [
+    "Action",
+    "CaseFile",
+    "Filters",
+    "Page",
+    "TaskRow",
+    "WhistleFile",
+    "actions",
+    "find_incidents",
+    "find_tasks",
+    "find_whistles",
+    "show_incident",
+    "show_whistle",
+]
+
+LONGEST_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What to look for; None means no wall. `since` is inclusive, `until` exclusive; `bbox` is W, S, E, N."""
+
+    area: str | None = None
+    statuses: tuple[IncidentStatus, ...] = ()
+    category: str | None = None
+    grade: Grade | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    text: str | None = None
+    open_only: bool = False
+    overdue_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, newest first, and the cursor of the next page (None on the last)."""
+
+    items: Sequence[Incident]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person may do now: a verb of the state table on an incident, a whistle or a task.
+
+    key : number of the incident or whistle, or id of the task.
+    """
+
+    machine: str
+    key: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A whole case, as one person may see it."""
+
+    incident: Incident
+    category: Category | None
+    whistles: Sequence[Whistle]
+    tasks: Sequence[Task]
+    scores: dict[int, Score]
+    clocks: Sequence[Deadline]
+    trace: Sequence[Trace]
+    callbacks: Sequence[Callback]
+    reporters: Sequence[Reporter]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WhistleFile:
+    """A whistle with its incident and the tasks under it."""
+
+    whistle: Whistle
+    incident: Incident
+    category: Category | None
+    tasks: Sequence[Task]
+    scores: dict[int, Score]
+    clocks: Sequence[Deadline]
+    trace: Sequence[Trace]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A department's task with the whistle and the incident that it belongs to."""
+
+    task: Task
+    whistle: Whistle
+    incident: Incident
+    category: Category | None
+    actions: tuple[Action, ...] = field(default=())
+
+
+def find_incidents(
+    session: Session,
+    scope: Scope,
+    filters: Filters = Filters(),
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Return incidents in a scope, newest first, a page at a time (at most 200).
+
+    Raises `InvalidInput` ("bad_cursor", "bad_limit").
+    """
+    if not 1 <= limit <= LONGEST_PAGE:
+        raise InvalidInput("bad_limit", f"limit is 1 to {LONGEST_PAGE}", field="limit", got=limit)
+    query = (
+        select(Incident)
+        .where(incidents_in(scope), *_conditions(filters))
+        .order_by(Incident.received_at.desc(), Incident.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        at, last = _read_cursor(cursor)
+        query = query.where(tuple_(Incident.received_at, Incident.id) < tuple_(literal(at), literal(last)))
+    rows = session.scalars(query).all()
+    more = len(rows) > limit
+    items = rows[:limit]
+    return Page(items, _cursor(items[-1]) if more else None)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    walls: list[ColumnElement[bool]] = []
+    if filters.area:
+        walls.append(under(Incident.grid_code, filters.area))
+    if filters.statuses:
+        walls.append(Incident.status.in_(filters.statuses))
+    if filters.open_only:
+        walls.append(Incident.status.in_(OPEN_STATUSES))
+    if filters.category:
+        walls.append(Incident.category_code == filters.category)
+    if filters.grade:
+        walls.append(Incident.grade == filters.grade)
+    if filters.since:
+        walls.append(Incident.received_at >= filters.since)
+    if filters.until:
+        walls.append(Incident.received_at < filters.until)
+    if filters.overdue_only:
+        walls.append(Incident.first_overdue_at.is_not(None))
+    if filters.bbox:
+        walls.append(Incident.point.op("&&")(func.ST_MakeEnvelope(*filters.bbox, STORAGE_SRID)))
+    if filters.text:
+        wanted = filters.text.strip()
+        walls.append(
+            or_(
+                Incident.number == wanted,
+                Incident.text.contains(wanted, autoescape=True),
+                Incident.address.contains(wanted, autoescape=True),
+            )
+        )
+    return walls
+
+
+def _cursor(last: Incident) -> str:
+    return base64.urlsafe_b64encode(f"{last.received_at.isoformat()}|{last.id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, int]:
+    try:
+        at, _, last = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return moment, int(last)
+    except (ValueError, binascii.Error):
+        raise InvalidInput(
+            "bad_cursor", "take the cursor from the answer before this one", field="cursor"
+        ) from None
+
+
+def show_incident(session: Session, actor: Actor, number: str) -> CaseFile:
+    """Return a whole case. Raises `NotFound` where it is missing or out of the actor's sight."""
+    incident = session.scalar(select(Incident).where(Incident.number == number, incidents_in(actor.scope)))
+    if incident is None:
+        raise NotFound("incident_not_found", f"there is no incident {number} that you may see", number=number)
+    whistles = session.scalars(
+        select(Whistle).where(Whistle.incident_id == incident.id).order_by(Whistle.id)
+    ).all()
+    tasks = session.scalars(
+        select(Task)
+        .where(Task.incident_id == incident.id)
+        .options(joinedload(Task.department))
+        .order_by(Task.letter_number)
+    ).all()
+    whole = actor.department_id is None  # a department reads its own part, not the town's callbacks
+    return CaseFile(
+        incident=incident,
+        category=_category(session, incident),
+        whistles=whistles,
+        tasks=tasks,
+        scores=_scores(session, [task.id for task in tasks]),
+        clocks=_clocks(session, incident.id),
+        trace=trace.of_incident(session, incident.id),
+        callbacks=_rows(session, Callback, incident.id) if whole else (),
+        reporters=_rows(session, Reporter, incident.id) if actor.role in _CALLERS else (),
+        actions=actions(actor, incident, whistles, tasks),
+    )
+
+
+# reporters are shown to those who take calls and make them, and to nobody who handles the case
+_CALLERS = frozenset({Role.HOTLINE_DESK, Role.CALLBACK_OFFICER})
+
+
+def _rows(session: Session, table: type[Any], incident_id: int) -> Sequence[Any]:
+    return session.scalars(select(table).where(table.incident_id == incident_id).order_by(table.id)).all()
+
+
+def _category(session: Session, incident: Incident) -> Category | None:
+    return session.get(Category, incident.category_code) if incident.category_code else None
+
+
+def _clocks(session: Session, incident_id: int) -> Sequence[Deadline]:
+    return session.scalars(
+        select(Deadline)
+        .where(Deadline.incident_id == incident_id, Deadline.settled_at.is_(None))
+        .order_by(Deadline.due_at)
+    ).all()
+
+
+def _scores(session: Session, task_ids: Sequence[int]) -> dict[int, Score]:
+    rows = session.scalars(select(Score).where(Score.task_id.in_(task_ids)).order_by(Score.version_no))
+    return {score.task_id: score for score in rows}
+
+
+def show_whistle(session: Session, actor: Actor, number: str) -> WhistleFile:
+    """Return a whistle with its tasks. Raises `NotFound` where it is missing or out of sight."""
+    found = session.execute(
+        select(Whistle, Incident)
+        .join(Incident, Incident.id == Whistle.incident_id)
+        .where(Whistle.number == number, whistles_in(actor.scope))
+    ).first()
+    if found is None:
+        raise NotFound("whistle_not_found", f"there is no whistle {number} that you may see", number=number)
+    whistle, incident = found.tuple()
+    tasks = tasks_of(session, whistle.id)
+    steps = [
+        step
+        for step in trace.of_incident(session, incident.id)
+        if step.subject.startswith(whistle.number) or step.payload.get("whistle") == whistle.number
+    ]
+    return WhistleFile(
+        whistle=whistle,
+        incident=incident,
+        category=_category(session, incident),
+        tasks=tasks,
+        scores=_scores(session, [task.id for task in tasks]),
+        clocks=[clock for clock in _clocks(session, incident.id) if clock.whistle_id == whistle.id],
+        trace=steps,
+        actions=actions(actor, incident, [whistle], tasks),
+    )
+
+
+def find_whistles(
+    session: Session,
+    scope: Scope,
+    *,
+    area: str | None = None,
+    level: int | None = None,
+    status: WhistleStatus | None = None,
+    limit: int = 50,
+) -> Sequence[tuple[Whistle, Incident]]:
+    """Return whistles in a scope with their incidents, newest first."""
+    query: Select[Whistle, Incident] = (
+        select(Whistle, Incident)
+        .join(Incident, Incident.id == Whistle.incident_id)
+        .where(whistles_in(scope))
+        .order_by(Whistle.blown_at.desc(), Whistle.id.desc())
+        .limit(min(limit, LONGEST_PAGE))
+    )
+    if area:
+        query = query.where(under(Whistle.area_code, area))
+    if level:
+        query = query.where(Whistle.level == level)
+    if status:
+        query = query.where(Whistle.status == status)
+    return session.execute(query).tuples().all()
+
+
+def find_tasks(
+    session: Session,
+    actor: Actor,
+    *,
+    department: str | None = None,
+    statuses: Sequence[TaskStatus] = (),
+    limit: int = 50,
+) -> Sequence[TaskRow]:
+    """Return departments' tasks in sight, the one that is due first on top, with what the actor may do."""
+    query = (
+        select(Task, Whistle, Incident, Category)
+        .join(Whistle, Whistle.id == Task.whistle_id)
+        .join(Incident, Incident.id == Task.incident_id)
+        .outerjoin(Category, Category.code == Incident.category_code)
+        .where(tasks_in(actor.scope))
+        .options(joinedload(Task.department))
+        .order_by(Task.status == TaskStatus.SCORED, Task.due_at.desc(), Task.id)
+        .limit(min(limit, LONGEST_PAGE))
+    )
+    if statuses:
+        query = query.where(Task.status.in_(statuses))
+    if department:
+        query = query.where(Task.department.has(code=department))
+    return [
+        TaskRow(task, whistle, incident, category, actions(actor, incident, [whistle], [task]))
+        for task, whistle, incident, category in session.execute(query).tuples()
+    ]
+
+
+# what the person at the screen starts; the rest follows by itself or has a page of its own
+_FOLLOWS = frozenset({"start", "climb", "resolve", "close", "progress", "complete_whistle", "accept_part"})
+
+
+def actions(
+    actor: Actor, incident: Incident, whistles: Sequence[Whistle], tasks: Sequence[Task]
+) -> tuple[Action, ...]:
+    """Return what this person may do with a case now, from the state tables alone."""
+    found: list[Action] = []
+    if actor.scope.covers(incident.grid_code):
+        for verb in INCIDENT.actions(incident.status, actor.role):
+            if verb not in _FOLLOWS and not (verb == "place" and incident.placement != "outside"):
+                found.append(Action(INCIDENT.name, incident.number, verb))  # noqa: PERF401 - reads better
+        for whistle in whistles:
+            if incident.status is IncidentStatus.HANDLING or whistle.level == 3:
+                found += [
+                    Action(WHISTLE.name, whistle.number, verb)
+                    for verb in WHISTLE.actions(whistle.status, actor.role, level=whistle.level)
+                    if verb != "issue" and not (verb == "verify" and _parts_open(tasks))
+                ]
+            if whistle.status is WhistleStatus.IN_PROGRESS and actor.role in _TOWN and not _parts_open(tasks):
+                found.append(Action(WHISTLE.name, whistle.number, "verify"))
+    for task in tasks:
+        mine = actor.department_id == task.department_id
+        if not mine and not actor.scope.covers(incident.grid_code):
+            continue
+        for verb in TASK.actions(task.status, actor.role):
+            if verb == "accept" or (actor.role is Role.DEPARTMENT_DUTY and not mine):
+                continue
+            if verb == "complete" and task.role is TaskRole.LEAD and _others_open(task, tasks):
+                continue
+            found.append(Action(TASK.name, str(task.id), verb))
+    return tuple(found)
+
+
+_TOWN = frozenset({Role.TOWN_OFFICE, Role.TOWN_GRID_CENTRE})
+_PART_DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.ACCEPTED_OK, TaskStatus.SCORED})
+
+
+def _parts_open(tasks: Sequence[Task]) -> bool:
+    return any(task.status not in _PART_DONE for task in tasks)
+
+
+def _others_open(lead: Task, tasks: Sequence[Task]) -> bool:
+    return any(
+        task.status not in _PART_DONE
+        for task in tasks
+        if task.whistle_id == lead.whistle_id and task is not lead
+    )

@@ -1,0 +1,50 @@
+"""One scope, turned into SQL once: every reader of cases filters by these."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from grids.rules.codes import code_range
+from grids.rules.permissions import Scope
+from grids.tables import Incident, Task, Whistle
+
+__all__ = ["incidents_in", "tasks_in", "under", "whistles_in"]
+
+
+def under(column: InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
+    """Return the condition that a code lies in an area's subtree: one range of an ordinary index."""
+    low, high = code_range(area_code)
+    return and_(column >= low, column < high)
+
+
+def incidents_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a reader with this scope may see the incident."""
+    if scope.everything:
+        return true()
+    walls = [under(Incident.grid_code, area) for area in scope.areas]
+    if scope.departments:
+        mine = select(Task.incident_id).where(Task.department_id.in_(scope.departments))
+        walls.append(Incident.id.in_(mine))
+    return or_(*walls) if walls else false()
+
+
+def whistles_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition on a whistle joined with its incident."""
+    if scope.everything:
+        return true()
+    walls = [under(Incident.grid_code, area) for area in scope.areas]
+    if scope.departments:
+        mine = select(Task.whistle_id).where(Task.department_id.in_(scope.departments))
+        walls.append(Whistle.id.in_(mine))
+    return or_(*walls) if walls else false()
+
+
+def tasks_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition on a task joined with its incident."""
+    if scope.everything:
+        return true()
+    walls = [under(Incident.grid_code, area) for area in scope.areas]
+    if scope.departments:
+        walls.append(Task.department_id.in_(scope.departments))
+    return or_(*walls) if walls else false()

@@ -1,0 +1,79 @@
+"""Whistles of level 1 (the community) and level 2 (the town): answer, solve, escalate, file, assign."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from grids.case import Case
+from grids.ladder import pass_up, resolve_incident, said
+from grids.rules.deadlines import DeadlineKind
+from grids.rules.permissions import Actor, Role
+from grids.rules.phones import check_phone
+from grids.tables import Whistle
+
+__all__ = ["answer", "assign", "escalate", "file", "solve"]
+
+
+def answer(session: Session, number: str, *, by: Actor, now: datetime) -> Whistle:
+    """Take a level-1 whistle in hand (row W2)."""
+    case, whistle = Case.of_whistle(session, number, by, now)
+    case.move(whistle, "answer")
+    whistle.answered_at = now
+    session.flush()
+    return whistle
+
+
+def solve(session: Session, number: str, *, result: str, by: Actor, now: datetime) -> Whistle:
+    """Report a level-1 or level-2 whistle as solved (rows W2, W4, I9)."""
+    said(result, "result", "say what was done")
+    case, whistle = Case.of_whistle(session, number, by, now)
+    case.move(whistle, "solve", {"result": result})
+    whistle.result, whistle.ended_at = result, now
+    case.stop_clock(DeadlineKind.COMMUNITY, DeadlineKind.LIAISON, DeadlineKind.ASSIGN, whistle=whistle)
+    resolve_incident(case, result, by=by)
+    session.flush()
+    return whistle
+
+
+def escalate(session: Session, number: str, *, reason: str, by: Actor, now: datetime) -> Whistle:
+    """Pass a whistle up: community to town (row W3), town to departments (row W5). Returns the new whistle."""
+    said(reason, "reason", "say why it cannot be solved here")
+    case, whistle = Case.of_whistle(session, number, by, now)
+    new = pass_up(case, whistle, reason)
+    session.flush()
+    return new
+
+
+def file(
+    session: Session, number: str, *, liaison_name: str, liaison_phone: str, by: Actor, now: datetime
+) -> Whistle:
+    """File a level-2 whistle at the town's centre and name who goes to the community (row W3, dual track)."""
+    said(liaison_name, "liaison_name", "name the person who goes to the community")
+    phone = check_phone(liaison_phone, field="liaison_phone")
+    case, whistle = Case.of_whistle(session, number, by, now)
+    case.move(whistle, "file", {"liaison": liaison_name})
+    whistle.liaison_name, whistle.liaison_phone, whistle.filed_at = liaison_name, phone, now
+    case.stop_clock(DeadlineKind.LIAISON, whistle=whistle)
+    case.tell((Role.GRID_LEADER,), "whistle.liaison", whistle=whistle.number, liaison=liaison_name)
+    session.flush()
+    return whistle
+
+
+def assign(
+    session: Session, number: str, *, office: str, instruction: str, by: Actor, now: datetime
+) -> Whistle:
+    """Give a level-2 whistle to an office of the town with its task (row W4); the town's leader hears of it."""
+    said(office, "office", "name the town's office")
+    said(instruction, "instruction", "say what the office has to do")
+    case, whistle = Case.of_whistle(session, number, by, now)
+    case.move(
+        whistle, "assign", {"office": office, "instruction": instruction, "due_at": case.incident.due_at}
+    )
+    whistle.office, whistle.instruction, whistle.tasked_at = office, instruction, now
+    whistle.due_at = case.incident.due_at
+    case.stop_clock(DeadlineKind.ASSIGN, whistle=whistle)
+    case.tell((Role.TOWN_OFFICE, Role.TOWN_LEADER), "whistle.assigned", whistle=whistle.number, office=office)
+    session.flush()
+    return whistle
