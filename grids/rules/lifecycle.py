@@ -65,6 +65,9 @@ INCIDENT: Machine[IncidentStatus] = Machine(
     "incident",
     (
         _row("I1", "report", set(), _S.REPORTED, _ANYBODY),
+        # history of another system: its steps are not ours to invent, so it arrives in its last state
+        _row("I1", "import_open", set(), _S.REPORTED, {Role.SYSTEM}),
+        _row("I1", "import_closed", set(), _S.CLOSED, {Role.SYSTEM}),
         # a point outside every grid waits for a person who knows the place
         _row(
             "I1",

@@ -57,6 +57,7 @@ class Incident(Base):
 
     id: Mapped[BigId]
     number: Mapped[str] = mapped_column(String(19, collation="C"), unique=True)
+    source_key: Mapped[str | None] = mapped_column(unique=True)  # of an imported case: where it comes from
     status: Mapped[IncidentStatus] = mapped_column(coded(IncidentStatus))
     round: Mapped[int] = mapped_column(default=1)
     channel: Mapped[Channel] = mapped_column(coded(Channel))
