@@ -27,7 +27,19 @@ from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.scope import under
 from grids.tables import Edition, EditionStatus, Grid, Placement
 
-__all__ = ["BORDER_M", "Atlas", "Place", "areas", "current", "grid", "in_force", "locate", "require_cell"]
+__all__ = [
+    "BORDER_M",
+    "Atlas",
+    "Place",
+    "areas",
+    "current",
+    "grid",
+    "in_force",
+    "levels_of",
+    "locate",
+    "of_edition",
+    "require_cell",
+]
 
 BORDER_M = 30.0  # nearer than this to a border, the answer says so
 
@@ -58,12 +70,30 @@ class Atlas:
     """The cells in force, prepared for location.
 
     codes, editions : (n,) of the cells, sorted by code; locator : over their polygons in that order.
+    names : of the areas of all levels, by code.
     """
 
     codes: NDArray[np.object_]
     editions: NDArray[np.int64]
     locator: Locator
-    bounds: tuple[float, float, float, float]
+    names: dict[str, str]
+
+    @classmethod
+    def of(cls, areas: gpd.GeoDataFrame, leaf_level: GridLevel) -> Atlas:
+        """Make an atlas of areas that are in no database: columns code, level, name, geometry."""
+        leaves = areas[areas["level"] == leaf_level].sort_values("code")
+        return cls(
+            codes=leaves["code"].to_numpy(dtype=object),
+            editions=np.zeros(len(leaves), dtype=np.int64),
+            locator=Locator(leaves.geometry.to_numpy()),
+            names=dict(zip(areas["code"], areas["name"], strict=True)),
+        )
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of all cells, degrees."""
+        west, south, east, north = shapely.total_bounds(self.locator.polygons)
+        return float(west), float(south), float(east), float(north)
 
     def place(self, lon: float, lat: float, frame: str, *, accuracy_m: float | None = None) -> Place:
         """Place one point by the edge rule: the cell that covers it, the lowest code on a shared edge.
@@ -120,6 +150,11 @@ def levels_of(code: str) -> dict[str, str]:
     return {level.value: code[: CODE_LENGTH[level]] for level in GridLevel if CODE_LENGTH[level] <= len(code)}
 
 
+def of_edition(session: Session, edition_id: int) -> Atlas:
+    """Return the atlas of one edition, in force or not."""
+    return _build(session, (edition_id,))
+
+
 def in_force(on: date) -> ColumnElement[bool]:
     """Return the condition that an edition is in force on a day."""
     return and_(
@@ -134,6 +169,8 @@ _atlases: WeakKeyDictionary[Engine, tuple[tuple[int, ...], Atlas]] = WeakKeyDict
 
 def current(session: Session, *, on: date) -> Atlas:
     """Return the atlas of the editions in force on a day, from memory where nothing changed.
+
+    Editions that are published never change, so their ids tell whether what is in memory still holds.
 
     Raises `Unavailable` ("no_grid") while nothing is published.
     """
@@ -160,12 +197,12 @@ def _build(session: Session, edition_ids: Sequence[int]) -> Atlas:
             "no_grid", "no grid edition is in force: load and publish one (gridwhistle grids load, publish)"
         )
     polygons = shapely.from_wkb([bytes(row.boundary.data) for row in rows])
-    west, south, east, north = (float(bound) for bound in shapely.total_bounds(polygons))
+    names = select(Grid.code, Grid.name).where(Grid.edition_id.in_(edition_ids))
     return Atlas(
         codes=np.array([row.code for row in rows], dtype=object),
         editions=np.array([row.edition_id for row in rows], dtype=np.int64),
         locator=Locator(polygons),
-        bounds=(west, south, east, north),
+        names={row.code: row.name for row in session.execute(names)},
     )
 
 

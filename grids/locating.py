@@ -1,0 +1,143 @@
+"""Place whole tables of points: which rows have a point, which cell each lies in, and why others have none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gis.crs import parse_frame, to_storage
+from gis.errors import InvalidInput
+from grids.atlas import BORDER_M, Atlas
+from grids.rules.levels import CODE_LENGTH, GridLevel
+from grids.tables import Placement
+
+__all__ = ["Placed", "agreement", "place_table"]
+
+
+@dataclass
+class Placed:
+    """A table with places, and the rows that have no usable point.
+
+    rows : the source columns and grid_code, one code and one name column a level, how, border_distance_m, lon
+        and lat in the storage frame. A point outside every cell is kept: how is "outside", its code empty.
+    rejects : the source columns and `reason`.
+    """
+
+    rows: pd.DataFrame
+    rejects: pd.DataFrame
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows ended how."""
+        how = self.rows["how"].value_counts()
+        return {
+            "read": len(self.rows) + len(self.rejects),
+            "inside": int(how.get("inside", 0)),
+            "border": int(how.get("border", 0)),
+            "outside": int(how.get("outside", 0)),
+            "rejected": len(self.rejects),
+        }
+
+
+def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame: str) -> Placed:
+    """Place every row of a table that has a longitude and a latitude.
+
+    lon, lat : names of the columns, text or numbers in `frame`. Raises `InvalidInput` ("unknown_column").
+    """
+    for column in (lon, lat):
+        if column not in table.columns:
+            raise InvalidInput(
+                "unknown_column",
+                f"the table has no column '{column}'; it has {', '.join(map(str, table.columns))}",
+                field="lon_column" if column == lon else "lat_column",
+                got=column,
+            )
+    known = parse_frame(frame)
+    x, reason_x = _degrees(table[lon], "longitude", 180)
+    y, reason_y = _degrees(table[lat], "latitude", 90)
+    reason = np.where(reason_x != "", reason_x, reason_y)
+    good = reason == ""
+    rows = table[good].copy()
+    x, y = to_storage(x[good], y[good], known)
+    index = atlas.locator.locate(x, y)
+    inside = index >= 0
+    codes = np.full(len(rows), "", dtype=object)
+    codes[inside] = atlas.codes[index[inside]]
+    distance = atlas.locator.border_distance_m(x, y, index)
+    rows["grid_code"] = codes
+    for level, length in CODE_LENGTH.items():
+        part = np.array([code[:length] if len(code) >= length else "" for code in codes], dtype=object)
+        if (part != "").any():
+            rows[f"{level.value}_code"] = part
+            rows[f"{level.value}_name"] = [atlas.names.get(code, "") for code in part]
+    near = inside & (distance <= BORDER_M)
+    rows["how"] = np.select(
+        [near, inside], [Placement.BORDER.value, Placement.INSIDE.value], Placement.OUTSIDE.value
+    )
+    rows["border_distance_m"] = np.round(distance, 1)
+    rows["storage_lon"], rows["storage_lat"] = x, y
+    rejects = table[~good].copy()
+    rejects["reason"] = reason[~good]
+    reasons = {str(text): int(n) for text, n in rejects["reason"].value_counts().items()}
+    west, south, east, north = atlas.bounds
+    swapped = (~inside) & (y >= west) & (y <= east) & (x >= south) & (x <= north)
+    if swapped.sum() > max(10, 0.5 * len(rows)):
+        raise InvalidInput(
+            "axes_swapped",
+            f"{int(swapped.sum())} of {len(rows)} points lie outside the grid and inside it the other way round: "
+            f"are {lon} and {lat} swapped?",
+            field="lon_column",
+            got=lon,
+        )
+    return Placed(rows, rejects, reasons)
+
+
+def _degrees(column: pd.Series, name: str, most: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    text = column.astype("string").str.strip().fillna("")
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    reason = np.select(
+        [
+            (text == "").to_numpy(),
+            ~np.isfinite(values),
+            np.abs(values) > most,
+        ],
+        [f"no {name}", f"{name} is not a number", f"{name} is beyond {most:g} degrees"],
+        "",
+    )
+    return values, reason
+
+
+def agreement(placed: Placed, column: str, level: GridLevel) -> Mapping[str, float | int | str]:
+    """Compare the assigned areas of a level with a column that says where rows lie.
+
+    Where values of the column are names of areas (case ignored), rows agree when the names do. Else each value
+    stands for the area that most of its rows fall in, and rows agree when they fall in it. Rows without a cell
+    or with a value that is no name are left out and counted.
+    """
+    rows = placed.rows[placed.rows["grid_code"] != ""]
+    said = rows[column].astype("string").str.strip().str.casefold().fillna("")
+    names = rows[f"{level.value}_name"].astype("string").str.strip().str.casefold()
+    areas = set(names.unique())
+    by_name = said.isin(areas)
+    if by_name.any():
+        compared, agree = int(by_name.sum()), int((said[by_name] == names[by_name]).sum())
+        how = "by name"
+    else:
+        known = said != ""
+        codes = rows.loc[known, f"{level.value}_code"]
+        most = codes.groupby(said[known]).agg(lambda found: found.value_counts().index[0])
+        compared, agree = int(known.sum()), int((codes == said[known].map(most)).sum())
+        how = "each value with the area that most of its rows fall in"
+    return {
+        "column": column,
+        "level": level.value,
+        "how": how,
+        "compared": compared,
+        "left_out": len(placed.rows) - compared,
+        "agree": agree,
+        "share": agree / compared if compared else float("nan"),
+    }
