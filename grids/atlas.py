@@ -1,6 +1,6 @@
 """The grid in force: find the cell of a point, read areas for maps.
 
-The cells in force are held in memory as a `gis.Locator`, one per database engine. Every location asks the
+The cells in force are held in memory as a `gis.Locator`, one per database. Every location asks the
 database which editions are in force (one small query), so that a new edition is used before the next report
 is placed, in every process. `grids.editions` loads and publishes them.
 """
@@ -17,8 +17,9 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import Pool
 
 from gis.crs import STORAGE_SRID, Frame, looks_swapped, parse_frame, to_storage
 from gis.errors import InvalidInput, NotFound, Unavailable
@@ -102,6 +103,15 @@ class Atlas:
         and would lie inside with its coordinates exchanged.
         """
         known = parse_frame(frame)
+        if looks_swapped(lon, lat, self.bounds):
+            raise InvalidInput(
+                "axes_swapped",
+                f"longitude {lon:g}, latitude {lat:g} lies outside the city and inside it the other way round: "
+                "are they swapped?",
+                field="lon",
+                got=[lon, lat],
+                wanted="longitude first",
+            )
         x, y = to_storage(lon, lat, known)
         index = int(self.locator.locate(np.array([x]), np.array([y]))[0])
         if index < 0:
@@ -123,15 +133,6 @@ class Atlas:
         )
 
     def _outside(self, x: float, y: float, frame: Frame) -> Place:
-        if looks_swapped(x, y, self.bounds):
-            raise InvalidInput(
-                "axes_swapped",
-                f"longitude {x:.5f}, latitude {y:.5f} lies outside the city and inside it the other way "
-                "round: are they swapped?",
-                field="lon",
-                got=[x, y],
-                wanted="longitude first",
-            )
         nearest, metres = self.locator.nearest(x, y)
         return Place(
             lon=x,
@@ -164,7 +165,8 @@ def in_force(on: date) -> ColumnElement[bool]:
     )
 
 
-_atlases: WeakKeyDictionary[Engine, tuple[tuple[int, ...], Atlas]] = WeakKeyDictionary()
+# by connection pool, which all engines on one database share
+_atlases: WeakKeyDictionary[Pool, tuple[tuple[int, ...], Atlas]] = WeakKeyDictionary()
 
 
 def current(session: Session, *, on: date) -> Atlas:
@@ -176,12 +178,12 @@ def current(session: Session, *, on: date) -> Atlas:
     """
     ids = tuple(session.scalars(select(Edition.id).where(in_force(on)).order_by(Edition.id)))
     bind = session.get_bind()
-    engine = bind.engine if isinstance(bind, Connection) else bind
-    kept = _atlases.get(engine)
+    pool = (bind.engine if isinstance(bind, Connection) else bind).pool
+    kept = _atlases.get(pool)
     if kept is not None and kept[0] == ids:
         return kept[1]
     atlas = _build(session, ids)
-    _atlases[engine] = (ids, atlas)
+    _atlases[pool] = (ids, atlas)
     return atlas
 
 

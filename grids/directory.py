@@ -11,17 +11,19 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from gis.errors import InvalidInput, NotFound
-from grids.rules.permissions import Role
+from grids.rules.permissions import Actor, Role
 from grids.rules.tasks import TaskRole
 from grids.scope import under
 from grids.tables import Category, Department, Person, Post, Responsibility
 
 __all__ = [
     "Duty",
+    "categories",
     "category",
     "department",
     "department_duty",
     "departments",
+    "district_of",
     "duty_for",
     "on_duty",
     "people_of",
@@ -91,6 +93,19 @@ def category(session: Session, code: str, *, field: str = "category") -> Categor
             got=code,
         )
     return found
+
+
+def categories(session: Session) -> Sequence[Category]:
+    """Return the list of categories by code, those that are retired among them."""
+    return session.scalars(select(Category).order_by(Category.code)).all()
+
+
+def district_of(session: Session, actor: Actor) -> str | None:
+    """Return the district that a person works in, None for the system."""
+    if actor.area_code:
+        return actor.area_code[:6]
+    body = session.get(Department, actor.department_id) if actor.department_id else None
+    return body.district_code if body is not None else None
 
 
 def departments(session: Session, district_code: str) -> Sequence[Department]:

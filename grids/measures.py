@@ -15,22 +15,23 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
-from gis.weights import contiguity
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Float, case, cast, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gis.crs import STORAGE_SRID, metric_crs
 from gis.errors import InvalidInput
+from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
+from gis.weights import contiguity, star
 from grids import atlas
 from grids.rules.calendar import local_day
+from grids.rules.deadlines import CHECK_IN_GRACE
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Scope
 from grids.rules.recurrence import find_recurrences
 from grids.scope import incidents_in, under
-from grids.tables import Category, Incident, Placement, Task
+from grids.tables import Category, Incident, Placement, Task, Whistle
 
 __all__ = [
     "FALSE_DISCOVERY",
@@ -150,7 +151,7 @@ def _hot(cells: gpd.GeoDataFrame) -> NDArray[np.bool_]:
     values = cells.loc[known, "value"].to_numpy(dtype=np.float64)
     if values.size < FEWEST_CELLS or np.ptp(values) == 0:
         return hot
-    z = getis_ord_star(values, contiguity(cells.geometry.to_numpy()[known], star=True))
+    z = getis_ord_star(values, star(contiguity(cells.geometry.to_numpy()[known])))
     hot[known] = (z > 0) & benjamini_hochberg(two_sided_p(z), FALSE_DISCOVERY)
     return hot
 
@@ -167,7 +168,8 @@ def responses(
     """
     cells = _cells(session, window)
     start, end, late, extra = _step(metric, now)
-    minutes = func.extract("epoch", func.coalesce(end, literal(now)) - start) / 60.0
+    # who comes before the appointed time waits, and is as early as can be
+    minutes = func.greatest(func.extract("epoch", func.coalesce(end, literal(now)) - start) / 60.0, 0.0)
     code = _cell(window.level)
     query = select(
         code.label("code"),
@@ -178,7 +180,7 @@ def responses(
         func.avg(cast(case((late, 1.0), else_=0.0), Float)).label("late"),
     ).where(*_walls(scope, window), start.is_not(None), start <= now, *extra)
     if metric in (ResponseMetric.RESPOND, ResponseMetric.ARRIVE):
-        query = query.join(Task, Task.incident_id == Incident.id)
+        query = query.join(Task, Task.incident_id == Incident.id).join(Whistle, Whistle.id == Task.whistle_id)
     found = {row.code: row for row in session.execute(query.group_by(code))}
     rows = [found.get(code) for code in cells["code"]]
     cells["n"] = np.array([row.n if row else 0 for row in rows], dtype=np.int64)
@@ -202,8 +204,9 @@ def _step(
         late = func.coalesce(Task.responded_at, moment) > Task.response_due_at
         return _as(Task.issued_at), _as(Task.responded_at), late, []
     if metric is ResponseMetric.ARRIVE:
-        late = func.coalesce(Task.minutes_late, 0) > 15
-        return func.coalesce(Task.arrives_at, Task.issued_at), _as(Task.checked_in_at), late, []
+        appointed = func.coalesce(Whistle.appointed_at, Task.issued_at)
+        late = func.coalesce(Task.checked_in_at, moment) > appointed + CHECK_IN_GRACE
+        return appointed, _as(Task.checked_in_at), late, []
     late = Incident.first_overdue_at.is_not(None)
     return _as(Incident.accepted_at), _as(Incident.resolved_at), late, []
 

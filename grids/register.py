@@ -9,10 +9,12 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
+from geoalchemy2.shape import to_shape
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from gis.crs import STORAGE_SRID
@@ -42,13 +44,18 @@ __all__ = [
     "CaseFile",
     "Filters",
     "Page",
+    "Receipt",
     "TaskRow",
     "WhistleFile",
     "actions",
+    "cursor_of",
     "find_incidents",
     "find_tasks",
     "find_whistles",
+    "position",
+    "receipt",
     "show_incident",
+    "show_task",
     "show_whistle",
 ]
 
@@ -77,6 +84,14 @@ class Page:
 
     items: Sequence[Incident]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a reporter learns at once: the whistles that were blown and the clocks that run."""
+
+    whistles: Sequence[Whistle]
+    clocks: Sequence[Deadline]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,7 @@ class TaskRow:
     incident: Incident
     category: Category | None
     actions: tuple[Action, ...] = field(default=())
+    score: Score | None = None
 
 
 def find_incidents(
@@ -153,12 +169,12 @@ def find_incidents(
         .limit(limit + 1)
     )
     if cursor is not None:
-        at, last = _read_cursor(cursor)
+        at, last, _ = _read_cursor(cursor)
         query = query.where(tuple_(Incident.received_at, Incident.id) < tuple_(literal(at), literal(last)))
     rows = session.scalars(query).all()
     more = len(rows) > limit
     items = rows[:limit]
-    return Page(items, _cursor(items[-1]) if more else None)
+    return Page(items, cursor_of(items[-1]) if more else None)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -193,21 +209,44 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return walls
 
 
-def _cursor(last: Incident) -> str:
-    return base64.urlsafe_b64encode(f"{last.received_at.isoformat()}|{last.id}".encode()).decode()
+def cursor_of(row: Incident | Whistle | Task) -> str:
+    """Return the cursor of the page that begins after this row, for the list that the row came from."""
+    if isinstance(row, Incident):
+        return _write_cursor(row.received_at, row.id)
+    if isinstance(row, Whistle):
+        return _write_cursor(row.blown_at, row.id)
+    return _write_cursor(row.due_at, row.id, "done" if row.status is TaskStatus.SCORED else "open")
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, int]:
+def _write_cursor(at: datetime, row_id: int, part: str = "") -> str:
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{row_id}|{part}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, int, str]:
     try:
-        at, _, last = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        at, last, part = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError("no offset")
-        return moment, int(last)
+        if moment.tzinfo is None or not 0 < int(last) < 2**63:
+            raise ValueError("not one of ours")
+        return moment, int(last), part
     except (ValueError, binascii.Error):
         raise InvalidInput(
             "bad_cursor", "take the cursor from the answer before this one", field="cursor"
         ) from None
+
+
+def position(incident: Incident) -> tuple[float, float]:
+    """Return longitude and latitude of an incident in the storage frame."""
+    ((lon, lat),) = to_shape(incident.point).coords
+    return float(lon), float(lat)
+
+
+def receipt(session: Session, incident: Incident) -> Receipt:
+    """Return what the reporter of an incident learns, wherever it lies: no more than that it is in hand."""
+    whistles = session.scalars(
+        select(Whistle).where(Whistle.incident_id == incident.id).order_by(Whistle.id)
+    ).all()
+    return Receipt(whistles, _clocks(session, incident.id))
 
 
 def show_incident(session: Session, actor: Actor, number: str) -> CaseFile:
@@ -299,16 +338,23 @@ def find_whistles(
     area: str | None = None,
     level: int | None = None,
     status: WhistleStatus | None = None,
+    cursor: str | None = None,
     limit: int = 50,
 ) -> Sequence[tuple[Whistle, Incident]]:
-    """Return whistles in a scope with their incidents, newest first."""
+    """Return whistles in a scope with their incidents, newest first, after a cursor (`cursor_of`).
+
+    At most 201: one more than a page holds, so that the caller sees whether there is another.
+    """
     query: Select[Whistle, Incident] = (
         select(Whistle, Incident)
         .join(Incident, Incident.id == Whistle.incident_id)
         .where(whistles_in(scope))
         .order_by(Whistle.blown_at.desc(), Whistle.id.desc())
-        .limit(min(limit, LONGEST_PAGE))
+        .limit(min(limit, LONGEST_PAGE + 1))
     )
+    if cursor is not None:
+        at, last, _ = _read_cursor(cursor)
+        query = query.where(tuple_(Whistle.blown_at, Whistle.id) < tuple_(literal(at), literal(last)))
     if area:
         query = query.where(under(Whistle.area_code, area))
     if level:
@@ -324,9 +370,17 @@ def find_tasks(
     *,
     department: str | None = None,
     statuses: Sequence[TaskStatus] = (),
+    cursor: str | None = None,
     limit: int = 50,
 ) -> Sequence[TaskRow]:
-    """Return departments' tasks in sight, the one that is due first on top, with what the actor may do."""
+    """Return departments' tasks in sight with what the actor may do, after a cursor (`cursor_of`).
+
+    Open ones first, the one that is due first on top; then those that are scored, the last one on top. At
+    most 201, as for whistles.
+    """
+    scored = Task.status == TaskStatus.SCORED
+    seconds = func.extract("epoch", Task.due_at)
+    urgency = case((scored, -seconds), else_=seconds)
     query = (
         select(Task, Whistle, Incident, Category)
         .join(Whistle, Whistle.id == Task.whistle_id)
@@ -334,9 +388,17 @@ def find_tasks(
         .outerjoin(Category, Category.code == Incident.category_code)
         .where(tasks_in(actor.scope))
         .options(joinedload(Task.department))
-        .order_by(Task.status == TaskStatus.SCORED, Task.due_at.desc(), Task.id)
-        .limit(min(limit, LONGEST_PAGE))
+        .order_by(scored, urgency, Task.id)
+        .limit(min(limit, LONGEST_PAGE + 1))
     )
+    if cursor is not None:
+        at, last, part = _read_cursor(cursor)
+        done = part == "done"
+        key = Decimal((at - _EPOCH) // timedelta(microseconds=1)) / 1_000_000
+        query = query.where(
+            tuple_(scored, urgency, Task.id)
+            > tuple_(literal(done), literal(-key if done else key), literal(last))
+        )
     if statuses:
         query = query.where(Task.status.in_(statuses))
     if department:
@@ -345,6 +407,31 @@ def find_tasks(
         TaskRow(task, whistle, incident, category, actions(actor, incident, [whistle], [task]))
         for task, whistle, incident, category in session.execute(query).tuples()
     ]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
+    """Return one task. Raises `NotFound` where it is missing or out of sight."""
+    found = session.execute(
+        select(Task, Whistle, Incident)
+        .join(Whistle, Whistle.id == Task.whistle_id)
+        .join(Incident, Incident.id == Task.incident_id)
+        .where(Task.id == task_id, tasks_in(actor.scope))
+        .options(joinedload(Task.department))
+    ).first()
+    if found is None:
+        raise NotFound("task_not_found", f"there is no task {task_id} that you may see", id=task_id)
+    task, whistle, incident = found.tuple()
+    others = tasks_of(session, whistle.id)
+    mine = [one for one in actions(actor, incident, [whistle], others) if _on_task(one, task_id)]
+    scores = _scores(session, [task_id])
+    return TaskRow(task, whistle, incident, _category(session, incident), tuple(mine), scores.get(task_id))
+
+
+def _on_task(action: Action, task_id: int) -> bool:
+    return action.machine == TASK.name and action.key == str(task_id)
 
 
 # what the person at the screen starts; the rest follows by itself or has a page of its own

@@ -14,7 +14,7 @@ from gis.crs import metres_between, parse_frame, to_storage
 from gis.errors import Conflict, Forbidden, InvalidInput
 from grids.case import Case
 from grids.ladder import resolve_incident, resume_handling, said, send_task_back, tasks_of
-from grids.rules.assessment import TOWN_WEIGHTS, score_town
+from grids.rules.assessment import TOWN_WEIGHTS, score_town, shown
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.lifecycle import IncidentStatus
 from grids.rules.permissions import SYSTEM, Actor, Role, require_department
@@ -228,7 +228,7 @@ def score(
         response=response,
         handling=handling,
         result=result,
-        total=marks.total,
+        total=shown(marks.total),
         formula=_FORMULA,
         comment=marks.reason,
         scored_at=now,

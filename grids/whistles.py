@@ -6,14 +6,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from gis.errors import Conflict
 from grids.case import Case
-from grids.ladder import pass_up, resolve_incident, said
+from grids.ladder import last_level, pass_up, resolve_incident, said
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.permissions import Actor, Role
 from grids.rules.phones import check_phone
 from grids.tables import Whistle
 
-__all__ = ["answer", "assign", "escalate", "file", "solve"]
+__all__ = ["answer", "assign", "escalate", "file", "resolve", "solve"]
 
 
 def answer(session: Session, number: str, *, by: Actor, now: datetime) -> Whistle:
@@ -29,12 +30,32 @@ def solve(session: Session, number: str, *, result: str, by: Actor, now: datetim
     """Report a level-1 or level-2 whistle as solved (rows W2, W4, I9)."""
     said(result, "result", "say what was done")
     case, whistle = Case.of_whistle(session, number, by, now)
-    case.move(whistle, "solve", {"result": result})
-    whistle.result, whistle.ended_at = result, now
-    case.stop_clock(DeadlineKind.COMMUNITY, DeadlineKind.LIAISON, DeadlineKind.ASSIGN, whistle=whistle)
-    resolve_incident(case, result, by=by)
+    _solve(case, whistle, result)
     session.flush()
     return whistle
+
+
+def resolve(session: Session, incident_number: str, *, result: str, by: Actor, now: datetime) -> Whistle:
+    """Report an incident as resolved (row I9) by solving the whistle that runs for it; return that.
+
+    Raises `Conflict` ("no_whistle") where none was blown, or what the whistle's own table says: departments
+    resolve an incident by completing their parts.
+    """
+    said(result, "result", "say what was done")
+    case = Case.open(session, incident_number, by, now)
+    whistle = case.whistle_at(last_level(case))
+    if whistle is None:
+        raise Conflict("no_whistle", "no whistle was blown for this incident yet", number=incident_number)
+    _solve(case, whistle, result)
+    session.flush()
+    return whistle
+
+
+def _solve(case: Case, whistle: Whistle, result: str) -> None:
+    case.move(whistle, "solve", {"result": result})
+    whistle.result, whistle.ended_at = result, case.now
+    case.stop_clock(DeadlineKind.COMMUNITY, DeadlineKind.LIAISON, DeadlineKind.ASSIGN, whistle=whistle)
+    resolve_incident(case, result, by=case.actor)
 
 
 def escalate(session: Session, number: str, *, reason: str, by: Actor, now: datetime) -> Whistle:
