@@ -25,6 +25,7 @@ from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
 from gis.weights import contiguity, star
 from grids import atlas
 from grids.rules.calendar import local_day
+from grids.rules.categories import WATERLOGGING
 from grids.rules.deadlines import CHECK_IN_GRACE
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
@@ -245,7 +246,7 @@ def _households_below(session: Session, window: Window) -> dict[str, float]:
 def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFrame:
     """Return the places of a window where one category came back at least three times within 90 days.
 
-    Columns: category, category_name, category_name_en, kind, times, first_at, last_at (aware), mean_gap_days,
+    Columns: category, category_name, category_name_en, kind (waterlogging, parking, garbage, other), times, first_at, last_at (aware), mean_gap_days,
     open (cases still open), numbers (list of incident numbers), grid_code, geometry (points, EPSG:4490), the
     most frequent first. Distances are metres in a projection of the place; see `grids.rules.recurrence`.
     """
@@ -290,7 +291,7 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
                 "category": point.category,
                 "category_name": known[point.category].name,
                 "category_name_en": known[point.category].name_en,
-                "kind": point.kind.value,
+                "kind": _kind(point.category),
                 "times": point.times,
                 "first_at": point.first_at,
                 "last_at": point.last_at,
@@ -302,6 +303,15 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
             }
         )
     return _places(places)
+
+
+def _kind(category: str) -> str:
+    """Return the sign that maps use for a recurrent place of a category."""
+    if category in WATERLOGGING:
+        return "waterlogging"
+    if category in ("07-001", "07-002", "03-007"):
+        return "parking"
+    return "garbage" if category.startswith("02-") else "other"
 
 
 _PLACE_COLUMNS = (
@@ -346,7 +356,8 @@ def area_view(session: Session, scope: Scope, area: str, *, now: datetime) -> Ar
     west, south, east, north = own.total_bounds
     around = atlas.areas(session, level=GridLevel(level), bbox=(west, south, east, north), on=today)
     others = around[around["code"] != area]
-    touching = others[others.geometry.distance(itself.geometry.iloc[0]) < _TOUCH_DEGREES]
+    outline = itself.geometry.iloc[0]
+    touching = others[shapely.dwithin(others.geometry.to_numpy(), outline, _TOUCH_DEGREES)]
     window = Window(area, GridLevel(level), now - timedelta(days=RECURRENCE_DAYS), now + timedelta(days=1))
     return AreaView(
         own=shown,
