@@ -246,7 +246,8 @@ def _households_below(session: Session, window: Window) -> dict[str, float]:
 def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFrame:
     """Return the places of a window where one category came back at least three times within 90 days.
 
-    Columns: category, category_name, category_name_en, kind (waterlogging, parking, garbage, other), times, first_at, last_at (aware), mean_gap_days,
+    Columns: category, category_name, category_name_en, kind (waterlogging, parking, garbage or other), times,
+    first_at, last_at (aware), mean_gap_days,
     open (cases still open), numbers (list of incident numbers), grid_code, geometry (points, EPSG:4490), the
     most frequent first. Distances are metres in a projection of the place; see `grids.rules.recurrence`.
     """
