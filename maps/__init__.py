@@ -1,0 +1,29 @@
+"""Maps of the city: (Geo)DataFrames in, folium.Map out; no session, no SQL, no request to another host.
+
+m = area_map(own, neighbours, incidents, recurrences, words=Words("zh-CN", translate), as_of=now)
+html = page(m, Assets(static_folder), nonce=nonce)
+"""
+
+from __future__ import annotations
+
+from maps.area import area_map
+from maps.base import GridMap, base_map, safe_text
+from maps.export import Assets, page, save_html
+from maps.hotspots import hotspot_map
+from maps.recurrences import recurrence_map
+from maps.responses import response_map
+from maps.words import Words
+
+__all__ = [
+    "Assets",
+    "GridMap",
+    "Words",
+    "area_map",
+    "base_map",
+    "hotspot_map",
+    "page",
+    "recurrence_map",
+    "response_map",
+    "safe_text",
+    "save_html",
+]

@@ -1,0 +1,189 @@
+"""Colours, shapes and classes: what a colour on a map means, and nothing else may mean.
+
+Two families that are never mixed. Urgency (red, orange, yellow, blue, green) colours markers only, always
+with its own shape and its own character, so that it is read without colour. Areas are filled from hues
+outside those five: plum for how many, slate for how long; neighbouring steps stay apart under the three
+colour-vision deficiencies. Missing data is a diagonal hatch, a small sample is dotted, zero is the lowest
+step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gis.errors import InvalidInput
+
+__all__ = [
+    "FEW_ANSWERS",
+    "FEW_CASES",
+    "INK",
+    "NO_DATA",
+    "PLUM",
+    "SLATE",
+    "URGENCIES",
+    "Classes",
+    "Method",
+    "Stage",
+    "Urgency",
+    "classify",
+    "stage_of",
+    "steps_of",
+    "urgency_of",
+]
+
+PLUM = ("#F9F1F7", "#E3C3DC", "#C58FBB", "#96548F", "#4C1A4E")
+SLATE = ("#F5F6F8", "#CDD2D9", "#9AA2AE", "#626C7A", "#2B3340")
+NO_DATA = "#8A8A93"
+INK = "#1B1B1F"
+
+FEW_CASES = 10  # a rate that stands on fewer cases is dotted
+FEW_ANSWERS = 5  # a median that stands on fewer answers is dotted
+
+Method = Literal["fixed", "quantile"]
+Stage = Literal["waiting", "working", "done"]
+
+
+@dataclass(frozen=True)
+class Urgency:
+    """One grade: its marker's fill, the ink on that, and its shape. Character and name are words."""
+
+    code: str
+    fill: str
+    ink: str
+    shape: str
+
+
+URGENCIES = (
+    Urgency("red", "#C1121F", "#FFFFFF", "triangle"),
+    Urgency("orange", "#E8830C", INK, "diamond"),
+    Urgency("yellow", "#F4CF1B", INK, "square"),
+    Urgency("blue", "#1B72CC", "#FFFFFF", "circle"),
+    Urgency("green", "#0B7A4B", "#FFFFFF", "bar"),
+)
+_BY_CODE = {urgency.code: place for place, urgency in enumerate(URGENCIES)}
+
+# The states of an incident, as a reader of the map needs them: nobody on it yet, being handled, over.
+_WAITING = frozenset({"reported", "to_verify", "accepted"})
+_DONE = frozenset({"resolved", "verified", "closed", "rejected", "merged", "cancelled"})
+
+
+def urgency_of(grade: str) -> int:
+    """Return a grade's place in URGENCIES, 0 the most urgent. Raises `InvalidInput` for an unknown grade."""
+    if grade not in _BY_CODE:
+        wanted = ", ".join(_BY_CODE)
+        raise InvalidInput(
+            "unknown_grade", f"grade {grade!r} is not known; use one of {wanted}", field="grade", got=grade
+        )
+    return _BY_CODE[grade]
+
+
+def stage_of(status: str) -> Stage:
+    """Return how far an incident is; a status that is neither waiting nor over is work going on."""
+    if status in _WAITING:
+        return "waiting"
+    return "done" if status in _DONE else "working"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Steps of a choropleth, lowest first.
+
+    edges : the lower edge of each step above zero, rising: a step holds edges[i] <= value < edges[i + 1], the
+    last one has no upper edge. zero_alone : a first step before them holds zero and nothing else.
+    method : how the edges came about, said on the legend.
+    whole : the values are whole numbers, so that a step is written 1 - 3 rather than 1 - 4.
+    """
+
+    edges: tuple[float, ...]
+    method: Method
+    whole: bool
+    zero_alone: bool = False
+
+    def __len__(self) -> int:
+        return len(self.edges) + self.zero_alone
+
+    def of(self, values: ArrayLike) -> NDArray[np.int64]:
+        """Return each value's step, -1 for NaN; a value under the lowest edge belongs to the lowest step."""
+        array = np.asarray(values, dtype=np.float64)
+        steps = np.searchsorted(np.array(self.edges), array, side="right") - 1
+        steps = np.clip(steps, 0, None)
+        if self.zero_alone:
+            steps = np.where(array == 0, 0, steps + 1)
+        return np.where(np.isnan(array), -1, steps).astype(np.int64)
+
+    def labels(self, write: Callable[[float], str], *, from_zero: bool = True) -> list[str]:
+        """Return the words of each step, numbers written by `write`.
+
+        from_zero : the lowest step reads "0 - 2", because zero is a value that occurs; else "< 2".
+        """
+        words = ["0"] if self.zero_alone else []
+        for low, high in itertools.pairwise(self.edges):
+            top = high - 1 if self.whole else high
+            if low == 0 and (self.zero_alone or not from_zero):
+                words.append(f"< {write(top)}")
+            else:
+                words.append(write(low) if top == low else f"{write(low)} – {write(top)}")
+        return [*words, *(f"≥ {write(edge)}" if edge else "> 0" for edge in self.edges[-1:])]
+
+
+def classify(
+    values: ArrayLike,
+    *,
+    whole: bool,
+    breaks: Sequence[float] | None = None,
+    near: Callable[[float], float] | None = None,
+    most: int = 5,
+) -> Classes:
+    """Cut values (n,), none below zero, into at most `most` steps; NaN is no data and takes no part.
+
+    whole : values are counts. breaks : rising inner edges, for colours that can be compared over time. Without
+    them quantiles are used, rounded by `near` to numbers that people can read (by default whole numbers for
+    counts, else two figures that matter), and a zero keeps the lowest step to itself.
+    Raises `InvalidInput` when breaks do not rise, are not above zero or are more than `most` - 1.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    known = array[np.isfinite(array)]
+    if breaks is not None:
+        inner = [float(edge) for edge in breaks]
+        rising = all(low < high for low, high in itertools.pairwise([0.0, *inner]))
+        if not 0 < len(inner) < most or not rising or not np.all(np.isfinite(inner)):
+            wanted = f"1 to {most - 1} rising numbers above zero"
+            raise InvalidInput(
+                "map_breaks", f"breaks must be {wanted}", field="breaks", got=inner, wanted=wanted
+            )
+        return Classes((0.0, *inner), "fixed", whole and all(edge == round(edge) for edge in inner))
+    above = known[known > 0]
+    zero = len(above) < len(known)
+    if not len(above):
+        return Classes((), "quantile", whole, zero_alone=zero)
+    near = near or (_whole_number if whole else _two_figures)
+    steps = most - 1 if zero else most
+    first = 1.0 if whole and zero else 0.0
+    cuts = {near(float(cut)) for cut in np.quantile(above, [step / steps for step in range(1, steps)])}
+    inner = sorted(cut for cut in cuts if above.min() < cut <= above.max())
+    if not inner and not zero:
+        first = float(above.min())  # all about alike: one step, named by the least
+    return Classes((first, *inner), "quantile", whole, zero_alone=zero)
+
+
+def steps_of(ramp: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return `count` colours spread over a ramp, lightest first."""
+    if count >= len(ramp):
+        return tuple(ramp)
+    if count == 1:
+        return (ramp[0],)
+    return tuple(ramp[round(step * (len(ramp) - 1) / (count - 1))] for step in range(count))
+
+
+def _whole_number(value: float) -> float:
+    return float(round(value))
+
+
+def _two_figures(value: float) -> float:
+    return float(f"{value:.2g}")

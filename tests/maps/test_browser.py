@@ -1,0 +1,250 @@
+"""The maps in a real Chromium, under the policy that map pages are served with."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import folium
+import pytest
+
+from maps import GridMap, Words, area_map, hotspot_map, page, recurrence_map, response_map, save_html
+
+pytestmark = pytest.mark.browser
+
+PERIOD = (date(2026, 6, 1), date(2026, 9, 30))
+SPOTS = [(117.652, 36.152), (117.661, 36.163), (117.672, 36.141), (117.683, 36.134), (117.694, 36.152)]
+RUN = "window.ran=(window.ran||0)+1"
+HOSTILE = [
+    f"<script>{RUN}</script>",
+    f"</script><script>{RUN}</script>",
+    f"<img src=x onerror={RUN}>",
+    "${" + RUN + "}",
+    "\\\\`+(" + RUN + ")+`",
+    f'"><svg onload="{RUN}">',
+    f"');{RUN};//",
+    f"javascript:{RUN}",
+    f"<!--<script>{RUN}</script>",
+    "{{ 7 * 7 }}{% raw %}{0.__class__}",
+]
+# Open every card and every tooltip there is, a place at a time.
+TOUCH_EVERYTHING = """() => {
+  const texts = [];
+  const read = () => texts.push(...[...document.querySelectorAll(".gw-card, .gw-tip")].map((node) => node.textContent));
+  map_grid.setZoom(map_grid.getMaxZoom(), {animate: false});
+  map_grid.eachLayer((layer) => {
+    if (!layer.fire || !(layer.getLatLng || layer.getCenter)) return;
+    if (layer instanceof L.Polygon && !layer.options.interactive) return;
+    if (!(layer instanceof L.Marker) && !(layer instanceof L.Polygon)) return;
+    const latlng = layer.getLatLng ? layer.getLatLng() : layer.getBounds().getCenter();
+    const event = {latlng, containerPoint: L.point(300, 300)};
+    layer.fire("mouseover", event, true); read();
+    layer.fire("click", event, true); read();
+  });
+  for (const box of document.querySelectorAll("input")) { box.click(); box.click(); }
+  return texts.join("\\n");
+}"""
+
+
+@pytest.fixture
+def draw_all(make_cells, make_incidents, make_places, now):
+    """Return a function that draws one map of each kind, row by row with a text wherever people write."""
+
+    def draw(texts: list[str], words: Words) -> list[GridMap]:
+        count = max(len(texts), 12)
+        each = [texts[row % len(texts)] for row in range(count)]
+        joined = " ".join(texts)
+        spots = [(117.62 + row % 4 * 0.03, 36.12 + row // 4 * 0.03) for row in range(count)]
+        cells = make_cells(count).assign(name=each, code=each)
+        said = dict.fromkeys(("category_name", "address", "url"), each)
+        incidents = make_incidents(spots).assign(
+            **said, number=each, status=each, status_text=each, text=each
+        )
+        places = make_places(spots).assign(**said, kind=each, name=each)
+        everywhere = {"words": words, "as_of": now, "attribution": joined}
+        choice = {"level": "community", "period": PERIOD, "category": joined, **everywhere}
+        return [
+            area_map(cells.iloc[:3], cells.iloc[3:], incidents, places, title=joined, **everywhere),
+            hotspot_map(cells, "per_1000_households", list_url="/dispatch?area={code}", **choice),
+            response_map(
+                cells.assign(value=cells["minutes"]), "handle", drill_url="/map?area={code}", **choice
+            ),
+            recurrence_map(places, cells, period=PERIOD, category=joined, **everywhere),
+        ]
+
+    return draw
+
+
+def test_what_people_write_is_shown_and_never_run(draw_all, words, assets, show):
+    for m in draw_all(HOSTILE, words):
+        seen = show(page(m, assets, nonce="n0nce"))
+
+        shown = seen.page.evaluate(TOUCH_EVERYTHING)
+
+        assert [text for text in HOSTILE if text not in shown] == []
+        assert (
+            seen.page.locator(".gw-title, .gw-subtitle, .gw-credits").filter(has_text=HOSTILE[-1]).count()
+            >= 2
+        )
+        assert seen.page.evaluate("window.ran") is None
+        assert not seen.page.evaluate("document.querySelectorAll('img, iframe, object, form').length")
+        links = seen.page.evaluate("[...document.querySelectorAll('a[target]')].map((node) => node.protocol)")
+        assert set(links) <= {"http:"}
+        assert seen.complaints == []
+        assert seen.strangers == []
+
+
+def test_the_check_would_notice_text_that_folium_runs(draw_all, words, assets, show):
+    m = draw_all(["plain"], words)[0]
+    folium.Marker([36.15, 117.65], tooltip="${" + RUN + "}").add_to(m)
+
+    seen = show(page(m, assets, nonce="n0nce"))
+
+    assert seen.page.evaluate("window.ran") == 1
+
+
+def test_a_page_runs_clean_under_its_policy_and_asks_nobody_else(draw_all, assets, show):
+    for m in draw_all(["升平社区第12网格"], Words("zh-CN")):
+        seen = show(page(m, assets, nonce="n0nce"))
+
+        seen.page.evaluate(TOUCH_EVERYTHING)
+
+        assert seen.complaints == []
+        assert seen.strangers == []
+        assert seen.page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_the_policy_stops_a_script_without_the_nonce(draw_all, words, assets, show):
+    m = draw_all(["plain"], words)[0]
+    html = page(m, assets, nonce="n0nce").replace("</body>", f"<script>{RUN}</script></body>")
+
+    seen = show(html)
+
+    assert seen.page.evaluate("window.ran") is None
+    assert "Content Security Policy" in seen.complaints[0]
+
+
+def test_a_saved_file_opens_from_a_disk_and_asks_for_nothing(draw_all, words, assets, chromium, tmp_path):
+    for m in draw_all(["升平社区"], words):
+        path = save_html(m, tmp_path / "map.html", assets)
+        context = chromium.new_context()
+        tab = context.new_page()
+        complaints, asked = [], []
+        tab.on("console", lambda line, into=complaints: into.append(line.text))
+        tab.on("pageerror", lambda error, into=complaints: into.append(str(error)))
+        tab.on("request", lambda call, into=asked: into.append(call.url))
+
+        tab.goto(path.as_uri())
+        tab.wait_for_selector('[data-ready="yes"]', timeout=15_000)
+
+        assert complaints == []
+        assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+        context.close()
+
+
+def test_on_a_phone_the_legend_is_a_pill_that_opens_to_half_the_screen(draw_all, words, assets, show):
+    seen = show(
+        page(draw_all(["升平社区"], words)[1], assets, nonce="n0nce"), width=390, height=844, touch=True
+    )
+    legend, pill = seen.page.locator(".gw-legend-body"), seen.page.locator(".gw-pill")
+
+    assert not legend.is_visible()
+    assert pill.bounding_box()["height"] >= 44
+    pill.click()
+    assert legend.is_visible()
+    assert legend.bounding_box()["height"] <= 844 / 2
+    seen.page.keyboard.press("Escape")
+    assert not legend.is_visible()
+    assert seen.page.evaluate("document.activeElement.className") == "gw-pill"
+
+
+def test_on_a_wide_screen_the_legend_stands_beside_the_map(draw_all, words, assets, show):
+    seen = show(page(draw_all(["升平社区"], words)[1], assets, nonce="n0nce"), width=1440, height=900)
+
+    drawn = seen.page.locator(".gw-map").bounding_box()
+    legend = seen.page.locator(".gw-legend").bounding_box()
+
+    assert drawn["x"] + drawn["width"] <= legend["x"]
+    assert drawn["height"] == legend["height"] == 900
+
+
+def test_missing_data_and_small_samples_are_patterns_that_exist(draw_all, words, assets, show):
+    seen = show(page(draw_all(["升平社区"], words)[1], assets, nonce="n0nce"))
+
+    fills = set(
+        seen.page.evaluate("[...document.querySelectorAll('path')].map((node) => node.getAttribute('fill'))")
+    )
+
+    used = {fill[5:-1] for fill in fills if fill and fill.startswith("url(")}
+    assert "gw-nodata" in used
+    assert any(name.startswith("gw-dots-") for name in used)
+    assert seen.page.evaluate("(names) => names.every((name) => document.getElementById(name))", sorted(used))
+
+
+def test_names_do_not_lie_on_each_other_or_on_a_marker(make_cells, make_places, words, assets, show):
+    cells = make_cells(80)
+    m = recurrence_map(make_places(SPOTS), cells, period=PERIOD, words=words)
+    seen = show(page(m, assets, nonce="n0nce"))
+
+    boxes = seen.page.evaluate(
+        """[...document.querySelectorAll(".gw-name")].map((node) => {
+             const box = node.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; })"""
+    )
+
+    assert 20 < len(boxes) <= 60
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[place + 1 :]:
+            assert (
+                right <= other[0] + 1 or left >= other[2] - 1 or bottom <= other[1] + 1 or top >= other[3] - 1
+            )
+
+
+def test_cases_at_one_place_are_one_disc_that_lists_them(
+    make_cells, make_incidents, make_places, words, now, assets, show
+):
+    cells = make_cells(12)
+    incidents = make_incidents([SPOTS[0]] * 3)
+    m = area_map(cells.iloc[:3], cells.iloc[3:], incidents, make_places([]), words=words, as_of=now)
+    seen = show(page(m, assets, nonce="n0nce"))
+
+    disc = seen.page.locator(".gw-mark")
+    assert disc.count() == 1
+    assert disc.text_content() == "3·R"
+    disc.click()
+    lines = seen.page.locator(".gw-line")
+    assert lines.all_text_contents() == ["R路面塌陷", "O无照经营烧烤", "Y乱停车"]
+    lines.nth(1).click()
+    link = seen.page.locator(".gw-card a")
+    assert link.get_attribute("href") == "/incidents/2026112199000100001"
+    assert link.get_attribute("target") == "_top"
+
+
+def test_a_link_in_a_sandboxed_frame_leads_the_whole_page_to_the_case(
+    make_cells, make_incidents, make_places, words, now, assets, show
+):
+    cells = make_cells(12)
+    incidents = make_incidents([SPOTS[0]], url="/static/map.css")
+    m = area_map(cells.iloc[:3], cells.iloc[3:], incidents, make_places([]), words=words, as_of=now)
+    seen = show(page(m, assets, nonce="n0nce"), framed=True)
+    frame = seen.page.frame_locator("iframe")
+
+    frame.locator(".gw-mark").click()
+    with seen.page.expect_navigation():
+        frame.locator(".gw-card a").click()
+
+    assert seen.page.url.endswith("/static/map.css")
+    assert seen.complaints == []
+
+
+def test_a_district_of_727_grids_is_there_at_once(make_cells, words, now, assets, show):
+    m = hotspot_map(
+        make_cells(727), "per_1000_households", level="building_group", period=PERIOD, words=words, as_of=now
+    )
+    html = page(m, assets, nonce="n0nce")
+
+    started = time.perf_counter()
+    seen = show(html)
+
+    assert seen.page.locator("path.leaflet-interactive").count() == 727
+    # A bound against the absurd, not a measurement: 0.3 s on a quiet machine.
+    assert time.perf_counter() - started < 10
