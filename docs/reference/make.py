@@ -1,6 +1,6 @@
 """Write the pages of the reference that are made from the code: states, clocks, commands.
 
-    python docs/reference/make.py            writes them; a test fails while they differ from what this writes
+python docs/reference/make.py            writes them; a test fails while they differ from what this writes
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from api.cli import main
+from api.settings import Settings
 from grids.rules.deadlines import RULES, DeadlineKind
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.machine import Machine
@@ -24,7 +26,12 @@ _HERE = Path(__file__).parent
 
 def pages() -> dict[str, str]:
     """Return the generated pages by file name."""
-    return {"states.md": _states(), "clocks.md": _clocks(), "commands.md": _commands()}
+    return {
+        "states.md": _states(),
+        "clocks.md": _clocks(),
+        "commands.md": _commands(),
+        "settings.md": _settings(),
+    }
 
 
 def _states() -> str:
@@ -62,7 +69,7 @@ def _clocks() -> str:
         "# Clocks",
         "",
         "Made from `grids/rules/deadlines.py`; do not edit. A clock that runs out fires once, writes a trace row and",
-        "tells those who owe the act and those named under \"also told\".",
+        'tells those who owe the act and those named under "also told".',
         "",
         "| clock | of a | default limit | red and orange | when it runs out | owed by | also told |",
         "|---|---|---|---|---|---|---|",
@@ -88,15 +95,28 @@ def _clocks() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands() -> str:
-    from api.cli import app
+def _settings() -> str:
+    lines = [
+        "# Settings",
+        "",
+        "Made from `api/settings.py`; do not edit. All are variables of the environment, read once at the start.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `GRID_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
 
-    root = typer.main.get_command(app)
+
+def _commands() -> str:
+    root = typer.main.get_command(main)
     lines = [
         "# Commands",
         "",
-        "Made from the command line itself; do not edit. Every command takes `--help`. Exit codes: 0 done, 1 refused or",
-        "faults found, 2 wrong usage. From a checkout write `./gridwhistle` for `gridwhistle`.",
+        "Made from the command line itself; do not edit. Every command takes `--help`. Exit codes: 0 done, 1 refused",
+        "or faults found, 2 wrong usage. From a checkout write `./gridwhistle` for `gridwhistle`.",
     ]
     lines += _command(root, "gridwhistle")
     return "\n".join(lines) + "\n"
