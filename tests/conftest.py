@@ -49,6 +49,9 @@ class MovingClock:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the place of this run's cluster, in the process that starts the workers."""
     if not hasattr(config, "workerinput"):
+        # What this machine's own service is set to must not reach the tests, nor they its database.
+        for name in [name for name in os.environ if name.startswith("GRID_")]:
+            del os.environ[name]
         # Not pytest's tmp_path: that is closed to the user whom the server runs as when we are root.
         place = Path(tempfile.mkdtemp(prefix="gridwhistle-test-"))
         place.chmod(0o755)
@@ -57,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the cluster, if a test started it, and remove all that it wrote."""
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and _ROOT in os.environ:
         place = Path(os.environ.pop(_ROOT))
         if (place / "pg" / "data").exists():
             from api.cluster import Cluster
