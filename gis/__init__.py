@@ -1,26 +1,31 @@
 """The spatial engine: shapes, places and statistics of space; no database, no city, no HTTP.
 
 Frames in, frames out: everything here takes plain values, arrays and shapely polygons, holds no global state,
-and may be called from any thread or process.
+and may be called from any thread or process. Names are loaded when they are first used, so that `gis.errors`
+does not wait for the numeric libraries.
 """
 
 from __future__ import annotations
 
-from gis.clusters import space_time_clusters
-from gis.coverage import check_coverage
-from gis.crs import (
-    STORAGE_SRID,
-    Frame,
-    from_storage,
-    looks_swapped,
-    metres_between,
-    metric_crs,
-    parse_frame,
-    to_storage,
-)
-from gis.hotspots import LocalMoran, benjamini_hochberg, getis_ord_star, local_moran, two_sided_p
-from gis.locate import Locator
-from gis.weights import contiguity, distance_band, star
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gis.clusters import space_time_clusters
+    from gis.coverage import check_coverage
+    from gis.crs import (
+        STORAGE_SRID,
+        Frame,
+        from_storage,
+        looks_swapped,
+        metres_between,
+        metric_crs,
+        parse_frame,
+        to_storage,
+    )
+    from gis.hotspots import LocalMoran, benjamini_hochberg, getis_ord_star, local_moran, two_sided_p
+    from gis.locate import Locator
+    from gis.weights import contiguity, distance_band, star
 
 __all__ = [
     "STORAGE_SRID",
@@ -43,3 +48,35 @@ __all__ = [
     "to_storage",
     "two_sided_p",
 ]
+
+_HOMES = {
+    "gis.clusters": ("space_time_clusters",),
+    "gis.coverage": ("check_coverage",),
+    "gis.crs": (
+        "STORAGE_SRID",
+        "Frame",
+        "from_storage",
+        "looks_swapped",
+        "metres_between",
+        "metric_crs",
+        "parse_frame",
+        "to_storage",
+    ),
+    "gis.hotspots": (
+        "LocalMoran",
+        "benjamini_hochberg",
+        "getis_ord_star",
+        "local_moran",
+        "two_sided_p",
+    ),
+    "gis.locate": ("Locator",),
+    "gis.weights": ("contiguity", "distance_band", "star"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'gis' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
