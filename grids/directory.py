@@ -198,13 +198,9 @@ def responsible_people(session: Session, code: str) -> list[dict[str, Any]]:
 
 def people_of(session: Session, area_code: str) -> Sequence[tuple[Post, Person]]:
     """Return the posts in an area's subtree and the people in them, by code and role."""
-    return (
-        session.execute(
-            select(Post, Person)
-            .join(Person, Person.id == Post.person_id)
-            .where(and_(under(Post.area_code, area_code), Person.disabled_at.is_(None)))  # type: ignore[arg-type]
-            .order_by(Post.area_code, Post.role, Post.id)
-        )
-        .tuples()
-        .all()
-    )
+    return session.execute(
+        select(Post, Person)
+        .join(Person, Person.id == Post.person_id)
+        .where(and_(under(Post.area_code, area_code), Person.disabled_at.is_(None)))  # type: ignore[arg-type]
+        .order_by(Post.area_code, Post.role, Post.id)
+    ).all()

@@ -23,9 +23,9 @@ from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
 from grids.rules.whistles import WhistleStatus
 from grids.tables import Score, Task
 
-__all__ = ["CheckIn", "check_in", "complete", "respond", "rework", "score", "start"]
+__all__ = ["FORMULA", "CheckIn", "check_in", "complete", "respond", "rework", "score", "start"]
 
-_FORMULA = f"town 1: {TOWN_WEIGHTS.response} response + {TOWN_WEIGHTS.handling} handling + {TOWN_WEIGHTS.result} result"
+FORMULA = f"town 1: {TOWN_WEIGHTS.response} response + {TOWN_WEIGHTS.handling} handling + {TOWN_WEIGHTS.result} result"
 NEAR_M = 200.0  # farther than this from the incident a check-in needs a reason
 
 
@@ -218,7 +218,7 @@ def score(
             "handling": handling,
             "result": result,
             "total": marks.total,
-            "formula": _FORMULA,
+            "formula": FORMULA,
         },
     )
     given = Score(
@@ -229,7 +229,7 @@ def score(
         handling=handling,
         result=result,
         total=shown(marks.total),
-        formula=_FORMULA,
+        formula=FORMULA,
         comment=marks.reason,
         scored_at=now,
         scored_by_id=by.person_id,

@@ -123,14 +123,14 @@ def number_children(
     """Give codes to the children of one parent, as one reads a page: from the north, west to east.
 
     parent_code : the code above `level`; for districts the four digits of province and prefecture.
-    centroids_xy : (x, y) of each child, x to the east and y to the north, in any one unit.
+    centroids_xy : (x, y) of each child, x to the east and y to the north, in one unit of length.
     Returns the codes in the order of `centroids_xy`, sequence numbers 001, 002, ... (districts 01, 02, ...).
 
-    The rule, so that anyone can number again and get the same: the span from the northernmost to the
-    southernmost centroid is cut into b bands of equal height, b = the square root of n rounded up; a centroid
-    on a cut belongs to the band south of it, the southernmost to the last band. Bands are numbered from the
-    north; inside a band x counts, then y from the north, then the order given. Children without a place
-    (NaN) come last.
+    The rule, so that anyone can number again and get the same. Let n centroids span a width W and a height H.
+    As squares that fill this evenly they would have the side s with (W + s)(H + s) = n s s, and would stand in
+    r = H / s + 1 rows, r rounded. So r rows are spread evenly from the northernmost to the southernmost
+    centroid, and each child joins the nearest. Rows are numbered from the north, in a row from west to east,
+    then from north to south, then in the order given. Children without a place (NaN) come last.
     Raises `InvalidInput`: `wrong_grid_code` when `parent_code` cannot hold children of `level`,
     `too_many_children` when the numbers do not suffice (`MOST_CHILDREN`).
     """
@@ -166,14 +166,24 @@ def _reading_order(points: Sequence[tuple[float, float]]) -> list[int]:
     placed = [i for i, (x, y) in enumerate(points) if math.isfinite(x) and math.isfinite(y)]
     if not placed:
         return list(range(len(points)))
-    north = max(points[i][1] for i in placed)
-    span = north - min(points[i][1] for i in placed)
-    bands = math.isqrt(len(placed) - 1) + 1
+    west, north = min(points[i][0] for i in placed), max(points[i][1] for i in placed)
+    width, height = max(points[i][0] for i in placed) - west, north - min(points[i][1] for i in placed)
+    grain = max(width, height) * 1e-9 or 1.0  # what the last digits of a centroid say is no order
+    gaps = _row_gaps(len(placed), width, height)
 
-    def place(index: int) -> tuple[int, float, float, int]:
-        x, y = points[index]
-        band = min(int((north - y) / span * bands), bands - 1) if span > 0 else 0
-        return band, x, -y, index
+    def place(index: int) -> tuple[int, int, int, float, float, int]:
+        east, south = points[index][0] - west, north - points[index][1]
+        row = round(south / height * gaps) if gaps else 0
+        return row, round(east / grain), round(south / grain), east, south, index
 
     known = set(placed)
     return sorted(placed, key=place) + [i for i in range(len(points)) if i not in known]
+
+
+def _row_gaps(count: int, width: float, height: float) -> int:
+    """Return how many gaps there are between rows of `count` points on a square lattice of that extent."""
+    if count < 2 or height <= 0:
+        return 0
+    both = width + height
+    side = (both + math.sqrt(both * both + 4 * (count - 1) * width * height)) / (2 * (count - 1))
+    return round(height / side)

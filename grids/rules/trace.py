@@ -183,10 +183,10 @@ def _is_plain(value: object) -> bool:
     if kind is int:
         return -SAFE_INTEGER <= value <= SAFE_INTEGER  # type: ignore[operator]
     if kind is dict:
-        return all(
-            type(key) is str and key.isascii() and _is_plain(item)
-            for key, item in value.items()  # type: ignore[attr-defined]
-        )
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not key.isascii() or not (type(item) is str or _is_plain(item)):
+                return False
+        return True
     return (kind is list or kind is tuple) and all(map(_is_plain, value))  # type: ignore[call-overload]
 
 

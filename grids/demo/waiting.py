@@ -1,0 +1,205 @@
+"""Nine cases that ran through the real use cases and are still open, one in each stage that a page has to show."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+
+from grids import incidents, joint, ladder, whistles
+from grids.demo.scenes import answers, arrivals, minutes, other_cell, to_town
+from grids.demo.stage import Stage, Story
+from grids.joint import Draft
+from grids.rules.permissions import Role
+from grids.rules.whistles import WhistleLevel, WhistleType
+from grids.tables import Incident, Task
+
+__all__ = ["open_stories"]
+
+_R, _L = Role, WhistleLevel
+
+
+def open_stories(stage: Stage) -> list[Story]:
+    """Return the stories that are open at the end, each in another stage."""
+    return [
+        _reported(stage),
+        _first_blown(stage),
+        _second_blown(stage),
+        _second_overdue(stage),
+        _to_confirm(stage),
+        _half_answered(stage),
+        _in_action(stage),
+        _to_verify(stage),
+        _to_call_back(stage),
+    ]
+
+
+def _reported(stage: Stage) -> Story:
+    """A report that waits for the town's centre."""
+    cell, now = stage.staff.cell, stage.ago(minutes=25)
+    yield now
+    stage.report(
+        now,
+        by=stage.district(_R.HOTLINE_DESK, cell),
+        cell=cell,
+        category="09-002",
+        text="楼下商铺音响声音太大,影响休息",
+        caller=("程先生", 52_000_001),
+        east=-40,
+    )
+
+
+def _first_blown(stage: Stage) -> Story:
+    """A level-1 whistle that waits for the grid leader."""
+    cell, now = stage.staff.cell, stage.ago(minutes=40)
+    yield now
+    stage.report(
+        now, by=stage.worker(cell), cell=cell, category="02-005", text="分类垃圾桶满溢,需要加桶", north=-35
+    )
+
+
+def _second_blown(stage: Stage) -> Story:
+    """A level-2 whistle that waits for the town's centre."""
+    s, cell = stage.session, stage.staff.cell
+    now = stage.ago(hours=3)
+    yield now
+    incident = stage.report(
+        now, by=stage.worker(cell), cell=cell, category="02-007", text="楼道口堆放废旧沙发三组", east=45
+    )
+    first = stage.whistle(incident, _L.FIRST)
+    now += minutes(20)
+    yield now
+    whistles.answer(s, first.number, by=stage.leader(cell), now=now)
+    now = stage.ago(minutes=50)
+    yield now
+    reason = "无主废旧家具,社区没有清运车辆"
+    whistles.escalate(s, first.number, reason=reason, by=stage.leader(cell), now=now)
+
+
+def _second_overdue(stage: Stage) -> Story:
+    """A level-2 whistle that an office of the town has had for too long."""
+    cell = other_cell(stage)
+    now = stage.working_day(16, 14, 30)
+    yield now
+    incident = stage.report(
+        now,
+        by=stage.district(_R.HOTLINE_DESK, cell),
+        cell=cell,
+        category="01-011",
+        text="背街小巷三盏路灯不亮",
+        caller=("陆女士", 52_000_002),
+    )
+    now += minutes(11)
+    yield now
+    centre = stage.town(_R.TOWN_GRID_CENTRE, cell)
+    incidents.accept(stage.session, incident.number, by=centre, now=now)
+    yield from to_town(stage, incident, now + minutes(15))
+
+
+def _to_confirm(stage: Stage) -> Story:
+    """A level-3 whistle that waits for the town's main leader."""
+    s, cell = stage.session, stage.cells(stage.staff.town)[-1]
+    now = stage.ago(hours=2)
+    yield now
+    incident = _accepted(stage, cell, "09-003", "罐车向雨水井倾倒污水", ("覃先生", 52_000_003), now)
+    third = stage.whistle(incident, _L.THIRD)
+    now = stage.ago(minutes=30)
+    yield now
+    draft = Draft(
+        type=WhistleType.JOINT_ENFORCEMENT,
+        reason="涉嫌偷排污水,街道无检测和执法权",
+        appointed_at=now + timedelta(hours=2, minutes=30),
+        appointed_place=incident.address,
+    )
+    joint.submit(s, third.number, draft, by=stage.town(_R.TOWN_OFFICE, cell), now=now)
+
+
+def _half_answered(stage: Stage) -> Story:
+    """An emergency whistle: the lead has answered, the others have not yet."""
+    cell = stage.cells(stage.staff.town)[0]
+    now = stage.ago(minutes=70)
+    yield now
+    incident = _accepted(stage, cell, "01-005", "主管道爆裂,路面冒水", ("白女士", 52_000_004), now)
+    now = stage.ago(minutes=26)
+    yield now
+    appointed = stage.ago(minutes=-40)
+    parts = yield from _issued(stage, incident, WhistleType.EMERGENCY, now, appointed)
+    yield from answers(stage, parts[:1], stage.ago(minutes=12), (5,))
+
+
+def _in_action(stage: Stage) -> Story:
+    """A joint action that is going on."""
+    cell = other_cell(stage)
+    now = stage.ago(hours=7)
+    yield now
+    incident = _accepted(stage, cell, "08-002", "小作坊内焊接,旁边堆放易燃物", ("侯先生", 52_000_005), now)
+    now += timedelta(hours=1)
+    yield now
+    appointed = stage.ago(hours=2)
+    parts = yield from _issued(stage, incident, WhistleType.JOINT_ENFORCEMENT, now, appointed)
+    yield from answers(stage, parts, now + minutes(14), (6, 11, 17, 22, 25))
+    yield from arrivals(stage, incident, parts, appointed)
+
+
+def _to_verify(stage: Stage) -> Story:
+    """A resolved case that waits for the check on the spot."""
+    s, cell = stage.session, stage.staff.cell
+    now = stage.ago(hours=9)
+    yield now
+    incident = stage.report(
+        now,
+        by=stage.worker(cell),
+        cell=cell,
+        category="04-001",
+        text="单元门上张贴多张小广告",
+        east=-20,
+        north=25,
+    )
+    now = stage.ago(hours=2)
+    yield now
+    first = stage.whistle(incident, _L.FIRST)
+    whistles.solve(s, first.number, result="组织志愿者清除完毕", by=stage.leader(cell), now=now)
+
+
+def _to_call_back(stage: Stage) -> Story:
+    """A verified case whose caller has still to be asked."""
+    s, cell = stage.session, stage.staff.cell
+    now = stage.ago(hours=30)
+    yield now
+    incident = _accepted(stage, cell, "12-001", "楼上漏水,邻里争执不下", ("薛女士", 52_000_006), now)
+    now = stage.ago(hours=20)
+    yield now
+    first = stage.whistle(incident, _L.FIRST)
+    result = "网格长上门调解,双方签订维修协议"
+    whistles.solve(s, first.number, result=result, by=stage.leader(cell), now=now)
+    now = stage.ago(hours=3)
+    yield now
+    incidents.verify(s, incident.number, passed=True, by=stage.worker(cell), now=now)
+
+
+def _accepted(
+    stage: Stage, cell: str, category: str, text: str, caller: tuple[str, int], now: datetime
+) -> Incident:
+    """Take a call to the hotline, and accept it in the same minute as the town's centre on duty."""
+    by = stage.district(_R.HOTLINE_DESK, cell)
+    incident = stage.report(now, by=by, cell=cell, category=category, text=text, caller=caller)
+    centre = stage.town(_R.TOWN_GRID_CENTRE, cell)
+    return incidents.accept(stage.session, incident.number, by=centre, now=now + timedelta(seconds=50))
+
+
+def _issued(
+    stage: Stage, incident: Incident, kind: WhistleType, now: datetime, appointed: datetime
+) -> Generator[datetime, None, list[Task]]:
+    """Send a drafted level-3 whistle to the main leader and let them confirm it; return its tasks."""
+    s, cell = stage.session, incident.grid_code
+    third = stage.whistle(incident, _L.THIRD)
+    draft = Draft(
+        type=kind,
+        reason="需要多部门联合处置,街道无法单独解决",
+        appointed_at=appointed,
+        appointed_place=incident.address,
+    )
+    joint.submit(s, third.number, draft, by=stage.town(_R.TOWN_OFFICE, cell), now=now)
+    now += minutes(12)
+    yield now
+    joint.confirm(s, third.number, by=stage.town(_R.TOWN_LEADER, cell), now=now)
+    return ladder.tasks_of(s, third.id)
