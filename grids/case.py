@@ -119,7 +119,7 @@ class Case:
 
     def _fresh(self, table: type[_T], row_id: int) -> _T:
         # read again under the lock: what was seen before it may have changed meanwhile
-        options = [joinedload(Task.department)] if table is Task else []
+        options = (joinedload(Task.department),) if table is Task else ()
         return self.session.get_one(table, row_id, populate_existing=True, options=options)
 
     # -- what a change needs to know

@@ -163,7 +163,7 @@ def districts_of(session: Session, edition_id: int) -> Sequence[str]:
 def listing(session: Session) -> Sequence[tuple[Edition, int]]:
     """Return all editions, newest first, with how many areas each has."""
     count = select(func.count()).where(Grid.edition_id == Edition.id).correlate(Edition).scalar_subquery()
-    return session.execute(select(Edition, count).order_by(Edition.id.desc())).tuples().all()
+    return session.execute(select(Edition, count).order_by(Edition.id.desc())).all()
 
 
 def areas_of(session: Session, edition_id: int) -> gpd.GeoDataFrame:

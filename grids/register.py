@@ -312,7 +312,7 @@ def show_whistle(session: Session, actor: Actor, number: str) -> WhistleFile:
     ).first()
     if found is None:
         raise NotFound("whistle_not_found", f"there is no whistle {number} that you may see", number=number)
-    whistle, incident = found.tuple()
+    whistle, incident = found
     tasks = tasks_of(session, whistle.id)
     steps = [
         step
@@ -361,7 +361,7 @@ def find_whistles(
         query = query.where(Whistle.level == level)
     if status:
         query = query.where(Whistle.status == status)
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def find_tasks(
@@ -405,7 +405,7 @@ def find_tasks(
         query = query.where(Task.department.has(code=department))
     return [
         TaskRow(task, whistle, incident, category, actions(actor, incident, [whistle], [task]))
-        for task, whistle, incident, category in session.execute(query).tuples()
+        for task, whistle, incident, category in session.execute(query)
     ]
 
 
@@ -423,7 +423,7 @@ def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
     ).first()
     if found is None:
         raise NotFound("task_not_found", f"there is no task {task_id} that you may see", id=task_id)
-    task, whistle, incident = found.tuple()
+    task, whistle, incident = found
     others = tasks_of(session, whistle.id)
     mine = [one for one in actions(actor, incident, [whistle], others) if _on_task(one, task_id)]
     scores = _scores(session, [task_id])

@@ -18,7 +18,7 @@ from maps.words import Words
 
 __all__ = ["Step", "response_map"]
 
-Step = Literal["respond", "arrive", "handle"]
+Step = Literal["accept", "respond", "arrive", "handle"]
 
 
 def response_map(
@@ -45,17 +45,20 @@ def response_map(
         value          float, median minutes; NaN (hatched) where n is 0
         p90            float, the ninetieth percentile in minutes, NaN likewise
         overdue_share  float from 0 to 1, share of the n that came after their limit, NaN likewise
-    step : respond (issued to answered), arrive (appointed, else issued, to checked in) or handle (accepted to
-        the completion that was accepted). breaks : inner edges in minutes; quantiles without.
+    step : accept (reported to accepted), respond (issued to answered), arrive (appointed, else issued, to
+        checked in) or handle (accepted to the completion that was accepted).
+    breaks : inner edges in minutes; quantiles without.
     level, period, category, drill_url, list_url : as for `maps.hotspot_map`.
     A median on fewer than 5 times is dotted. Raises `InvalidInput` as `maps.hotspot_map` does.
     """
     titles = {
+        "accept": words("Time to accept, median"),
         "respond": words("Time to respond, median"),
         "arrive": words("Time to arrive, median"),
         "handle": words("Time to handle, median"),
     }
     rules = {
+        "accept": words("From the report to the acceptance."),
         "respond": words("From the call to the answer."),
         "arrive": words("From the appointed time, or else the call, to the check-in."),
         "handle": words("From acceptance to the completion that was accepted."),
@@ -63,7 +66,7 @@ def response_map(
     if step not in titles:
         raise InvalidInput(
             "unknown_step",
-            f"step {step!r} is not known; use respond, arrive or handle",
+            f"step {step!r} is not known; use accept, respond, arrive or handle",
             field="step",
             got=step,
             wanted=sorted(titles),

@@ -1,0 +1,156 @@
+"""Whistles: find, show, and the acts of their state table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.deps import Me, Now, ReadOnly, UnitOfWork
+from api.problems import answers
+from api.routes.query import Area, Cursor, Limit
+from api.schemas.base import WhistleNumber
+from api.schemas.whistles import (
+    AssignIn,
+    FileIn,
+    NoteIn,
+    ReasonIn,
+    ResultIn,
+    WhistleBrief,
+    WhistleListOut,
+    WhistleOut,
+)
+from grids import joint, planned, register, whistles
+from grids.rules.whistles import WhistleLevel, WhistleStatus
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/whistles", tags=["whistles"])
+
+ACT = answers(401, 403, 404, 409, 422)
+
+
+class PlannedAct(StrEnum):
+    """Acts of the state table that this version does not offer yet."""
+
+    WITHDRAW = "withdraw"
+    HAND_BACK = "hand-back"
+
+
+@router.get("", responses=answers(401, 422))
+def list_whistles(
+    me: Me,
+    session: ReadOnly,
+    area: Area = None,
+    level: Annotated[WhistleLevel | None, Query()] = None,
+    status: WhistleStatus | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> WhistleListOut:
+    """Return whistles in sight, newest first, a page at a time."""
+    rows = register.find_whistles(
+        session, me.scope, area=area, level=level, status=status, cursor=cursor, limit=limit + 1
+    )
+    more = register.cursor_of(rows[limit - 1][0]) if len(rows) > limit else None
+    items = [WhistleBrief.brief(whistle, incident) for whistle, incident in rows[:limit]]
+    return WhistleListOut(items=items, next_cursor=more)
+
+
+@router.get("/{number}", responses=answers(401, 404, 422))
+def show_whistle(number: WhistleNumber, me: Me, session: ReadOnly) -> WhistleOut:
+    """Return a whistle with its tasks and what the reader may do now."""
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/answer", responses=ACT)
+def answer_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """Take a level-1 whistle in hand."""
+    whistles.answer(session, number, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/solve", responses=ACT)
+def solve_whistle(number: WhistleNumber, body: ResultIn, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """Report a level-1 or level-2 whistle as solved; the incident waits to be verified."""
+    whistles.solve(session, number, result=body.result, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/escalate", responses=ACT)
+def escalate_whistle(
+    number: WhistleNumber, body: ReasonIn, me: Me, session: UnitOfWork, now: Now
+) -> WhistleOut:
+    """Pass a whistle up; the answer is the whistle of the next level."""
+    new = whistles.escalate(session, number, reason=body.reason, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, new.number), me)
+
+
+@router.post("/{number}/file", responses=ACT)
+def file_whistle(number: WhistleNumber, body: FileIn, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """File a level-2 whistle at the town's centre and name who goes to the community."""
+    whistles.file(
+        session,
+        number,
+        liaison_name=body.liaison_name,
+        liaison_phone=body.liaison_phone,
+        by=me,
+        now=now,
+    )
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/assign", responses=ACT)
+def assign_whistle(
+    number: WhistleNumber, body: AssignIn, me: Me, session: UnitOfWork, now: Now
+) -> WhistleOut:
+    """Give a level-2 whistle to an office of the town."""
+    whistles.assign(session, number, office=body.office, instruction=body.instruction, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/confirm", responses=ACT)
+def confirm_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """Confirm a level-3 whistle as the town's main leader; its tasks go out at once."""
+    joint.confirm(session, number, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/refuse", responses=ACT)
+def refuse_whistle(
+    number: WhistleNumber, body: ReasonIn, me: Me, session: UnitOfWork, now: Now
+) -> WhistleOut:
+    """Refuse a level-3 whistle as the town's main leader; the town keeps the case."""
+    joint.refuse(session, number, reason=body.reason, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/issue", responses=ACT)
+def issue_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """Give every department that has none its task; a repeat changes nothing."""
+    joint.issue(session, number, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/verify", responses=ACT)
+def verify_whistle(
+    number: WhistleNumber, me: Me, session: UnitOfWork, now: Now, body: NoteIn = NoteIn()
+) -> WhistleOut:
+    """Accept every department's part and the whole whistle, as the town."""
+    joint.verify(session, number, comment=body.comment, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/archive", responses=ACT)
+def archive_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
+    """Put a scored whistle away."""
+    joint.archive(session, number, by=me, now=now)
+    return WhistleOut.of(register.show_whistle(session, me, number), me)
+
+
+@router.post("/{number}/{act}", responses=answers(401, 403, 404, 409))
+def act_of_a_later_version(
+    number: WhistleNumber, act: PlannedAct, me: Me, session: UnitOfWork, now: Now
+) -> None:
+    """Answer an act that stands in the state table and is not offered yet: 409, `not_offered_yet`."""
+    planned.whistle(session, number, act.value.replace("-", "_"), by=me, now=now)

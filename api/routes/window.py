@@ -1,0 +1,107 @@
+"""The window of a figure: which area at which level, from when to when, inside what the reader may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from api.deps import Me, Now, PageMe, ReadOnly
+from api.routes.query import Area, Category, From, To
+from api.schemas.base import moment_from
+from gis.errors import Conflict
+from grids import directory
+from grids.measures import Window
+from grids.rules.calendar import local_day
+from grids.rules.codes import level_of
+from grids.rules.levels import GridLevel, child_level
+from grids.rules.permissions import Actor, require_area
+from grids.tables import Category as CategoryRow
+
+__all__ = ["Chosen", "Figures", "MapChosen"]
+
+_LAST_DAYS = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was asked for, with everything that was left out filled in."""
+
+    window: Window
+    area: str
+    category: CategoryRow | None
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """Return the first and the last day, both included."""
+        last = self.window.until - timedelta(microseconds=1)
+        return local_day(self.window.since), local_day(last)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address says."""
+
+    area: str | None
+    level: GridLevel | None
+    category: str | None
+    since: str | None
+    until: str | None
+
+
+def _asked(
+    area: Area = None,
+    level: Annotated[GridLevel | None, Query(description="by default the level below the area's")] = None,
+    category: Category = None,
+    since: From = None,
+    until: To = None,
+    edition: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Asked:
+    if edition is not None:
+        raise Conflict(
+            "not_offered_yet", "figures on another edition than today's come later", field="edition"
+        )
+    return Asked(area, level, category, since, until)
+
+
+def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figures:
+    """Return the window that an address asks for: by default one's own area, in the last 30 days.
+
+    Raises `NotFound` ("area_not_found") for an area out of sight. A department sees its own cases wherever in
+    its district they lie.
+    """
+    district = directory.district_of(session, me) or ""
+    chosen = asked.area or me.area_code or district
+    if me.department_id is None or not chosen.startswith(district):
+        require_area(me, chosen)
+    own = level_of(chosen)
+    # a window ends before its end: what came in at this very moment still counts
+    end = moment_from(asked.until, "to", end=True) or now + timedelta(microseconds=1)
+    return Figures(
+        window=Window(
+            area=chosen,
+            level=asked.level or child_level(own) or own,
+            since=moment_from(asked.since, "from") or end - _LAST_DAYS,
+            until=end,
+            category=asked.category,
+        ),
+        area=chosen,
+        category=directory.category(session, asked.category) if asked.category else None,
+    )
+
+
+def _for_json(asked: Annotated[Asked, Depends(_asked)], me: Me, session: ReadOnly, now: Now) -> Figures:
+    return _figures(asked, me, session, now)
+
+
+def _for_page(asked: Annotated[Asked, Depends(_asked)], me: PageMe, session: ReadOnly, now: Now) -> Figures:
+    return _figures(asked, me, session, now)
+
+
+Chosen = Annotated[Figures, Depends(_for_json)]
+"""The window of a figure as JSON."""
+
+MapChosen = Annotated[Figures, Depends(_for_page)]
+"""The window of a figure on a map: a stranger is sent to the login."""

@@ -1,0 +1,322 @@
+"""Incidents, as they come in and go out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from api.schemas.base import (
+    Answer,
+    AreaCode,
+    Body,
+    Flag,
+    Line,
+    Moment,
+    Passage,
+    Phone,
+    Real,
+    ShortCode,
+    Shown,
+    TaskId,
+    Whole,
+)
+from api.schemas.places import PlacementOut
+from api.schemas.tasks import ActionOut, TaskOut, may_call, of_task
+from api.schemas.whistles import ClockOut, WhistleBrief
+from grids.incidents import CallbackAnswer, Report
+from grids.register import CaseFile, Receipt, position
+from grids.rules.deadlines import DeadlineKind
+from grids.rules.grading import Grade
+from grids.rules.lifecycle import Channel, IncidentStatus
+from grids.rules.permissions import Actor
+from grids.rules.whistles import WhistleLevel
+from grids.tables import Callback, Incident, Solved, Trace
+
+__all__ = [
+    "AcceptIn",
+    "CallbackIn",
+    "CallbackOut",
+    "IncidentBrief",
+    "IncidentListOut",
+    "IncidentOut",
+    "PlaceIn",
+    "ReceiptOut",
+    "ReopenIn",
+    "ReportIn",
+    "ReporterIn",
+    "ReporterOut",
+    "TraceOut",
+    "VerifyIn",
+]
+
+
+class ReporterIn(Body):
+    """Who reports; a phone is needed to be called back."""
+
+    name: Line | None = None
+    phone: Phone | None = None
+
+
+class ReportIn(Body):
+    """A thing that is wrong at a place."""
+
+    channel: Channel
+    lon: Real
+    lat: Real
+    frame: ShortCode = Field(description="WGS84, CGCS2000, GCJ-02 or BD-09: declared, never guessed")
+    text: Passage
+    accuracy_m: Real | None = Field(default=None, ge=0, le=10_000)
+    address: Line | None = None
+    category: ShortCode | None = None
+    reporter: ReporterIn | None = None
+    occurred_at: Moment | None = Field(default=None, description="when it happened, as the reporter says")
+
+    def to_report(self) -> Report:
+        """Return it as the use case takes it."""
+        return Report(
+            channel=self.channel,
+            lon=self.lon,
+            lat=self.lat,
+            frame=self.frame,
+            text=self.text,
+            accuracy_m=self.accuracy_m,
+            address=self.address or None,
+            category=self.category,
+            reporter_name=(self.reporter.name or None) if self.reporter else None,
+            reporter_phone=(self.reporter.phone or None) if self.reporter else None,
+            occurred_at=self.occurred_at,
+        )
+
+
+class PlaceIn(Body):
+    """The cell that a person chose."""
+
+    code: AreaCode
+
+
+class AcceptIn(Body):
+    """How a report is accepted; what is left out comes from its category."""
+
+    category: ShortCode | None = None
+    grade: Grade | None = None
+    level: WhistleLevel | None = Field(default=None, description="the first whistle's level")
+    reason: Passage | None = Field(
+        default=None, description="needed where grade or level differ from the list"
+    )
+
+
+class VerifyIn(Body):
+    """What was found on the spot; not passed needs a comment."""
+
+    passed: Flag
+    comment: Passage | None = None
+
+
+class CallbackIn(Body):
+    """What came of one call to one reporter."""
+
+    reached: Flag
+    solved: Solved | None = None
+    satisfaction: Whole | None = Field(default=None, description="1 to 5, five best")
+    comment: Passage | None = None
+    reporter_id: TaskId | None = Field(default=None, strict=True)
+
+    def to_answer(self) -> CallbackAnswer:
+        """Return it as the use case takes it."""
+        return CallbackAnswer(self.reached, self.solved, self.satisfaction, self.comment, self.reporter_id)
+
+
+class ReopenIn(Body):
+    """Why a closed case is taken up again."""
+
+    reason: Passage
+
+
+class ReceiptOut(Answer):
+    """What a reporter learns at once."""
+
+    number: str
+    status: IncidentStatus
+    category: str | None
+    grade: Grade | None
+    placement: PlacementOut
+    received_at: Shown
+    due: dict[DeadlineKind, Shown] = Field(description="the clocks that run, by kind: when each runs out")
+    whistles: list[WhistleBrief]
+
+    @classmethod
+    def of(cls, incident: Incident, receipt: Receipt) -> ReceiptOut:
+        """Return the answer to a report."""
+        return cls(
+            number=incident.number,
+            status=incident.status,
+            category=incident.category_code,
+            grade=incident.grade,
+            placement=PlacementOut.of(incident),
+            received_at=incident.received_at,
+            due={clock.kind: clock.due_at for clock in receipt.clocks},
+            whistles=[WhistleBrief.brief(whistle, incident) for whistle in receipt.whistles],
+        )
+
+
+class IncidentBrief(Answer):
+    """An incident in a list."""
+
+    number: str
+    status: IncidentStatus
+    channel: Channel
+    category: str | None
+    grade: Grade | None
+    text: str
+    address: str | None
+    lon: float = Field(description="WGS84, which CGCS2000 equals within a metre")
+    lat: float
+    placement: PlacementOut
+    round: int
+    occurred_at: Shown | None
+    received_at: Shown
+    accepted_at: Shown | None
+    resolved_at: Shown | None
+    verified_at: Shown | None
+    closed_at: Shown | None
+    due_at: Shown | None
+    first_overdue_at: Shown | None = Field(description="set for good once handling was late")
+    result: str | None
+    rework_count: int
+
+    @classmethod
+    def brief(cls, incident: Incident) -> IncidentBrief:
+        """Return an incident in short."""
+        return cls.model_validate(_plain(incident))
+
+
+_MADE = frozenset({"category", "lon", "lat", "placement"})
+_FIELDS = tuple(name for name in IncidentBrief.model_fields if name not in _MADE)
+
+
+def _plain(incident: Incident) -> dict[str, Any]:
+    lon, lat = position(incident)
+    plain = {name: getattr(incident, name) for name in _FIELDS}
+    placement = PlacementOut.of(incident)
+    return {**plain, "category": incident.category_code, "lon": lon, "lat": lat, "placement": placement}
+
+
+class IncidentListOut(Answer):
+    """Incidents, newest first, and where the next page begins (null on the last)."""
+
+    items: list[IncidentBrief]
+    next_cursor: str | None
+
+
+class ReporterOut(Answer):
+    """Who reported; shown to those who take calls and make them."""
+
+    id: int
+    name: str | None
+    phone: str | None
+    reported_at: Shown
+
+
+class CallbackOut(Answer):
+    """One call to one reporter."""
+
+    reporter_id: int
+    round: int
+    called_at: Shown
+    reached: bool
+    solved: Solved | None
+    satisfaction: int | None
+    comment: str | None
+
+    @classmethod
+    def of(cls, call: Callback) -> CallbackOut:
+        """Return a call from its row."""
+        return cls.model_validate(call)
+
+
+class Native(Answer):
+    """The coordinate as it came in."""
+
+    lon: float
+    lat: float
+    frame: str
+    accuracy_m: float | None
+
+
+class IncidentOut(IncidentBrief):
+    """A whole case, as its reader may see it."""
+
+    native: Native
+    limits: dict[str, Any] | None = Field(description="the limits in force when it was accepted")
+    responsible: dict[str, Any] | None = Field(description="who answered for it then, and by which rule")
+    whistles: list[WhistleBrief]
+    tasks: list[TaskOut]
+    clocks: list[ClockOut]
+    callbacks: list[CallbackOut]
+    reporters: list[ReporterOut]
+    actions: list[ActionOut]
+
+    @classmethod
+    def of(cls, file: CaseFile, me: Actor) -> IncidentOut:
+        """Return a case as one reader may see it."""
+        incident = file.incident
+        by_id = {whistle.id: whistle for whistle in file.whistles}
+        called = {task.department_id for task in file.tasks}
+        return cls.model_validate(
+            {
+                **_plain(incident),
+                "native": Native(
+                    lon=incident.native_lon,
+                    lat=incident.native_lat,
+                    frame=incident.native_frame,
+                    accuracy_m=incident.accuracy_m,
+                ),
+                "limits": incident.limits,
+                "responsible": incident.responsible,
+                "whistles": [WhistleBrief.brief(whistle, incident) for whistle in file.whistles],
+                "tasks": [
+                    TaskOut.of(
+                        task,
+                        by_id[task.whistle_id],
+                        incident,
+                        open_phone=may_call(me, by_id[task.whistle_id], called),
+                        score=file.scores.get(task.id),
+                        actions=of_task(file.actions, task.id),
+                    )
+                    for task in file.tasks
+                ],
+                "clocks": ClockOut.all(file.clocks, {key: one.number for key, one in by_id.items()}),
+                "callbacks": [CallbackOut.of(call) for call in file.callbacks],
+                "reporters": [ReporterOut.model_validate(one) for one in file.reporters],
+                "actions": ActionOut.all(file.actions),
+            }
+        )
+
+
+class TraceOut(Answer):
+    """One step of a case, chained to the one before by hash."""
+
+    seq: int
+    at: Shown
+    actor: str
+    unit: str
+    machine: str
+    subject: str
+    row: str
+    action: str
+    from_state: str | None
+    to_state: str
+    payload: dict[str, Any]
+    previous_hash: str | None = Field(description="SHA-256, hexadecimal")
+    hash: str
+
+    @classmethod
+    def of(cls, step: Trace) -> TraceOut:
+        """Return a step from its row."""
+        plain = {name: getattr(step, name) for name in _STEP_FIELDS}
+        before = step.previous_hash.hex() if step.previous_hash is not None else None
+        return cls(**plain, previous_hash=before, hash=step.hash.hex())
+
+
+_STEP_FIELDS = tuple(name for name in TraceOut.model_fields if name not in {"previous_hash", "hash"})

@@ -1,0 +1,171 @@
+"""Places: where a point lies, who answers for it, categories and departments."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from api.schemas.base import Answer, AreaCode, ShortCode
+from grids.atlas import Place, levels_of
+from grids.rules.departments import DepartmentKind
+from grids.rules.grading import Grade
+from grids.rules.levels import GridLevel
+from grids.rules.limits import Unit
+from grids.rules.permissions import Role
+from grids.rules.phones import mask_phone
+from grids.rules.tasks import TaskRole
+from grids.tables import Category, Department, Incident, Person, Placement, Post
+
+__all__ = [
+    "Candidate",
+    "CategoryOut",
+    "DepartmentOut",
+    "LocationOut",
+    "Named",
+    "PersonOut",
+    "PlacementOut",
+    "ResponsibleOut",
+]
+
+
+class PlacementOut(Answer):
+    """The cell of a point, and how it was found."""
+
+    code: AreaCode | None = Field(description="the cell; null for a point in no cell")
+    levels: dict[GridLevel, AreaCode] = Field(description="the areas that hold it, by level")
+    how: Placement = Field(
+        description="border: inside, within 30 m of a border; manual: put there by a person"
+    )
+    border_distance_m: float | None = Field(description="metres to the nearest border of a cell")
+    edition: int | None = Field(description="the edition of the grid that answered")
+
+    @classmethod
+    def of(cls, incident: Incident) -> PlacementOut:
+        """Return where an incident was placed."""
+        outside = incident.placement is Placement.OUTSIDE
+        code = None if outside else incident.grid_code
+        return cls.model_validate(
+            {
+                "code": code,
+                "levels": levels_of(code) if code else {},
+                "how": incident.placement,
+                "border_distance_m": _metres(incident.border_distance_m),
+                "edition": incident.edition_id,
+            }
+        )
+
+
+def _metres(distance: float | None) -> float | None:
+    return None if distance is None else round(distance, 1)
+
+
+class Candidate(Answer):
+    """A cell that the circle of accuracy touches, and its share of the circle."""
+
+    code: AreaCode
+    share: float
+
+
+class ResponsibleOut(Answer):
+    """A post that answers for a place; `name` is null while nobody holds it."""
+
+    role: Role
+    area: AreaCode
+    name: str | None
+
+
+class Named(Answer):
+    """A department that a category calls for."""
+
+    code: str
+    role: TaskRole
+
+
+class LocationOut(PlacementOut):
+    """Where a point lies, and who answers for it."""
+
+    candidates: list[Candidate]
+    responsible: list[ResponsibleOut]
+    departments: list[Named] | None = Field(
+        default=None, description="for the category that was asked for; null when none was or nobody is named"
+    )
+    rule: str | None = Field(default=None, description="the rule by which these departments answer")
+
+    @classmethod
+    def at(cls, place: Place, responsible: list[dict[str, object]]) -> LocationOut:
+        """Return what the atlas and the directory say of a point."""
+        return cls.model_validate(
+            {
+                "code": place.code,
+                "levels": place.levels,
+                "how": place.how,
+                "border_distance_m": _metres(place.border_distance_m),
+                "edition": place.edition_id,
+                "candidates": [{"code": code, "share": share} for code, share in place.candidates],
+                "responsible": responsible,
+            }
+        )
+
+
+class CategoryOut(Answer):
+    """One kind of incident."""
+
+    code: str
+    field_code: str
+    field_name: str
+    field_name_en: str
+    name: str
+    name_en: str
+    kind: str
+    grade: Grade
+    whistle_level: int
+    response_minutes: int
+    arrive_hours: int
+    handle_value: float
+    handle_unit: Unit
+    callback_required: bool
+    evidence: list[str]
+
+    @classmethod
+    def of(cls, category: Category) -> CategoryOut:
+        """Return a category from its row."""
+        return cls.model_validate(category)
+
+
+class DepartmentOut(Answer):
+    """A body that answers level-3 whistles."""
+
+    code: ShortCode
+    name: str
+    name_en: str
+    kind: DepartmentKind
+    phone: str | None
+
+    @classmethod
+    def of(cls, department: Department) -> DepartmentOut:
+        """Return a department from its row; its number is an office's and shown as it is."""
+        return cls.model_validate(department)
+
+
+class PersonOut(Answer):
+    """Somebody who holds a post in an area."""
+
+    name: str
+    role: Role
+    title: str
+    area: AreaCode | None
+    phone: str | None = Field(description="masked")
+    party_member: bool
+    on_duty: bool
+
+    @classmethod
+    def of(cls, post: Post, person: Person) -> PersonOut:
+        """Return a person in a post."""
+        return cls(
+            name=person.name,
+            role=post.role,
+            title=post.title,
+            area=post.area_code,
+            phone=mask_phone(person.phone) if person.phone else None,
+            party_member=person.party_member,
+            on_duty=post.on_duty,
+        )

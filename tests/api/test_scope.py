@@ -1,0 +1,269 @@
+"""Nobody sees or does anything outside their area or department: out of sight answers as missing does."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+STRANGERS = ("neighbour", "leader2", "sibling", "sibling_office", "sibling_leader", "sibling_town", "jj")
+EVENING = "2026-06-03T19:00:00+08:00"
+WORDS = "KANARIENVOGEL"
+PHONE = "13987651234"
+STAFF = "13866660000"
+LIAISON = "13855550000"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An incident in one town with a whistle at each level and a task for each department called."""
+
+    number: str
+    second: str
+    third: str
+    task: int
+
+
+@pytest.fixture(scope="module")
+def case(still_city: Any) -> Case:
+    """The case that nobody else may see."""
+    city = still_city
+    number = city.report(text=f"烧烤 {WORDS}", reporter={"name": "赵某", "phone": PHONE})
+    city.act("centre", f"incidents/{number}/accept", {"level": 1})
+    city.act("leader", f"whistles/{city.whistle(number, 1)}/escalate", {"reason": "劝导无效"})
+    second = city.whistle(number, 2)
+    city.act("centre", f"whistles/{second}/file", {"liaison_name": "孙干事", "liaison_phone": LIAISON})
+    city.act("centre", f"whistles/{second}/assign", {"office": "执法办", "instruction": "处置"})
+    third = city.act(
+        "office",
+        f"incidents/{number}/whistles",
+        {
+            "level": 3,
+            "reason": "街道无执法权",
+            "departments": [{"code": "SCJG", "role": "lead"}, {"code": "CG", "role": "cooperating"}],
+            "appointed_at": EVENING,
+            "appointed_place": "居委会",
+        },
+        201,
+    )["number"]
+    city.act("town", f"whistles/{third}/confirm")
+    task = city.see("office", f"whistles/{third}")["tasks"][0]["id"]
+    city.act("scjg", f"tasks/{task}/respond", {"staff_name": "张科", "staff_phone": STAFF})
+    return Case(number, second, third, task)
+
+
+DRAFT = {"level": 3, "reason": "x", "appointed_at": EVENING, "appointed_place": "x"}
+INCIDENT_ACTS: dict[str, Any] = {
+    "place": {"code": "990101001001001"},
+    "accept": {},
+    "resolve": {"result": "x"},
+    "verify": {"passed": True},
+    "callback": {"reached": False},
+    "reopen": {"reason": "x"},
+    "whistles": DRAFT,
+    **dict.fromkeys(("reject", "merge", "suspend", "resume", "ledger", "cancel")),
+}
+WHISTLE_ACTS: dict[str, Any] = {
+    "answer": None,
+    "solve": {"result": "x"},
+    "escalate": {"reason": "x"},
+    "file": {"liaison_name": "x", "liaison_phone": LIAISON},
+    "assign": {"office": "x", "instruction": "x"},
+    "confirm": None,
+    "refuse": {"reason": "x"},
+    "issue": None,
+    "verify": {},
+    "archive": None,
+    "withdraw": None,
+    "hand-back": None,
+}
+TASK_ACTS: dict[str, Any] = {
+    "respond": {"staff_name": "x", "staff_phone": STAFF},
+    "check-in": {"method": "manual", "reason": "x"},
+    "start": None,
+    "complete": {"result": "x"},
+    "rework": {"comment": "x"},
+    "score": {"response": 1, "handling": 1, "result": 1, "comment": "x"},
+    **dict.fromkeys(("request-return", "decide-return", "extend", "appeal")),
+}
+MISSING = Case("2026060399010199999", "W2026060399010199999", "W2026060399010199998", 999_999)
+
+
+def requests_about(case: Case) -> list[tuple[str, str, Any]]:
+    """Return every request that names the case: method, address, body."""
+    found: list[tuple[str, str, Any]] = [
+        ("GET", f"incidents/{case.number}", None),
+        ("GET", f"incidents/{case.number}/trace", None),
+        ("GET", f"whistles/{case.second}", None),
+        ("GET", f"whistles/{case.third}", None),
+        ("GET", f"tasks/{case.task}", None),
+    ]
+    found += [("POST", f"incidents/{case.number}/{act}", body) for act, body in INCIDENT_ACTS.items()]
+    found += [("POST", f"whistles/{case.third}/{act}", body) for act, body in WHISTLE_ACTS.items()]
+    found += [("POST", f"tasks/{case.task}/{act}", body) for act, body in TASK_ACTS.items()]
+    return found
+
+
+def test_the_requests_cover_every_route_that_names_a_case(still_city: Any, case: Case) -> None:
+    holes = {
+        case.number: "{number}",
+        case.second: "{number}",
+        case.third: "{number}",
+        str(case.task): "{task_id}",
+    }
+    asked = set()
+    for method, path, _ in requests_about(case):
+        noun, key, *act = path.split("/")
+        asked.add((method.lower(), "/".join(["/api", noun, holes[key], *act])))
+    for path, operations in still_city.stranger().get("/openapi.json").json()["paths"].items():
+        for method in operations:
+            if "{number}" in path or "{task_id}" in path:
+                assert (method, path) in asked or path.endswith("{act}"), path
+
+
+@pytest.mark.parametrize("login", STRANGERS)
+def test_a_case_of_somebody_else_answers_like_one_that_does_not_exist(
+    still_city: Any, case: Case, login: str
+) -> None:
+    client = still_city.as_(login)
+    before = still_city.count("trace", "deadline", "message", "whistle", "task")
+
+    for (method, path, body), (_, missing, _) in zip(
+        requests_about(case), requests_about(MISSING), strict=True
+    ):
+        there = client.request(method, f"/api/{path}", json=body)
+        nowhere = client.request(method, f"/api/{missing}", json=body)
+        assert (there.status_code, nowhere.status_code) == (404, 404), f"{method} {path}: {there.text}"
+        assert anonymous(there.json(), case) == anonymous(nowhere.json(), MISSING), path
+
+    assert still_city.count("trace", "deadline", "message", "whistle", "task") == before
+
+
+def anonymous(body: dict[str, Any], case: Case) -> str:
+    """Return a body without the numbers that were asked for."""
+    text = json.dumps(body, ensure_ascii=False, sort_keys=True)
+    for number in (case.second, case.third, case.number):
+        text = text.replace(number, "...")
+    return re.sub(rf"\b{case.task}\b", "...", text)
+
+
+@pytest.mark.parametrize("login", STRANGERS)
+def test_no_list_figure_or_map_shows_a_case_of_somebody_else(still_city: Any, case: Case, login: str) -> None:
+    client = still_city.as_(login)
+
+    for path in (
+        "/api/incidents",
+        "/api/incidents?area=990101001001001",
+        "/api/incidents?q=" + WORDS,
+        "/api/incidents?bbox=116.9,35.9,117.2,36.2",
+        f"/api/incidents?q={case.number}",
+        "/api/whistles",
+        "/api/whistles?area=990101001",
+        "/api/tasks",
+        "/api/tasks?department=SCJG",
+        "/maps/area",
+        "/maps/hotspots",
+        "/maps/responses",
+        "/maps/recurrences",
+        "/home",
+        "/dispatch",
+        "/inbox",
+    ):
+        answer = client.get(path)
+        assert answer.status_code in (200, 404, 422), (path, answer.text)
+        for secret in (case.number, case.second, case.third, WORDS, PHONE, STAFF):
+            assert secret not in answer.text, f"{login} sees {secret} at {path}"
+    counts = client.get("/api/measures/counts").json()
+    assert sum(row["n"] for row in counts["rows"]) == 0
+
+
+@pytest.mark.parametrize("login", ["sibling", "sibling_leader", "neighbour"])
+def test_figures_and_people_of_an_area_out_of_sight_are_not_found(still_city: Any, login: str) -> None:
+    client = still_city.as_(login)
+
+    for path in (
+        "/api/measures/counts?area=990101001001001",
+        "/api/measures/hotspots?area=990101001",
+        "/api/measures/responses?area=990101",
+        "/api/measures/recurrences?area=990101001001001",
+        "/api/grids/990101001001001/people",
+        "/maps/area?area=990101001001001",
+        "/maps/hotspots?area=990101001",
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "area_not_found"), path
+
+
+def test_those_whose_case_it_is_see_it(still_city: Any, case: Case) -> None:
+    for login in (
+        "worker",
+        "leader",
+        "centre",
+        "office",
+        "town",
+        "hotline",
+        "platform",
+        "auditor",
+        "scjg",
+        "cg",
+    ):
+        numbers = [one["number"] for one in still_city.see(login, "incidents")["items"]]
+        assert case.number in numbers, login
+        assert still_city.see(login, f"whistles/{case.third}")["number"] == case.third
+
+
+def test_only_those_who_take_and_make_calls_read_who_reported(still_city: Any, case: Case) -> None:
+    for login in ("hotline", "callback"):
+        assert still_city.see(login, f"incidents/{case.number}")["reporters"][0]["phone"] == PHONE
+    for login in ("worker", "leader", "centre", "office", "town", "platform", "auditor", "scjg"):
+        shown = still_city.see(login, f"incidents/{case.number}")
+        assert shown["reporters"] == [], login
+        assert PHONE not in json.dumps(shown)
+        assert PHONE not in json.dumps(still_city.see(login, f"incidents/{case.number}/trace"))
+
+
+def staff_phone(city: Any, login: str, case: Case) -> str:
+    tasks = city.see(login, f"whistles/{case.third}")["tasks"]
+    phone: str = next(task["staff_phone"] for task in tasks if task["staff_phone"])
+    return phone
+
+
+def test_who_comes_can_be_called_by_the_town_and_the_departments_and_by_nobody_else(
+    still_city: Any, case: Case
+) -> None:
+    assert {staff_phone(still_city, login, case) for login in ("office", "centre", "town", "scjg", "cg")} == {
+        STAFF
+    }
+    assert {
+        staff_phone(still_city, login, case) for login in ("worker", "leader", "platform", "auditor")
+    } == {"138****0000"}
+    assert still_city.see("cg", f"incidents/{case.number}")["tasks"][0]["staff_phone"] == STAFF
+    assert still_city.see("platform", f"tasks/{case.task}")["staff_phone"] == "138****0000"
+
+
+def test_the_liaison_can_be_called_from_the_community_until_the_whistle_ends(
+    still_city: Any, case: Case
+) -> None:
+    # the level-2 whistle ended when it was passed up
+    assert still_city.see("leader", f"whistles/{case.second}")["liaison_phone"] == "138****0000"
+
+
+def test_a_department_acts_on_its_own_task_only(still_city: Any, case: Case) -> None:
+    other = still_city.act("cg", f"tasks/{case.task}/start", None, 404)
+
+    assert other["code"] == "task_not_found"
+    town = still_city.act("office", f"tasks/{case.task}/respond", TASK_ACTS["respond"], 403)
+    assert town["code"] == "not_your_department"
+
+
+def test_an_auditor_reads_everything_and_does_nothing(still_city: Any, case: Case) -> None:
+    for method, path, body in requests_about(case):
+        answer = still_city.as_("auditor").request(method, f"/api/{path}", json=body)
+        if method == "GET":
+            assert answer.status_code == 200, path
+        else:
+            assert answer.status_code in (403, 409, 422), f"{path}: {answer.status_code} {answer.text}"
+    assert still_city.act("auditor", "incidents", still_city.said(), 403)["code"] == "not_your_role"
