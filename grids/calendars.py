@@ -22,6 +22,8 @@ _BACK, _AHEAD = timedelta(days=400), timedelta(days=400)
 def load_year(session: Session, days: Iterable[tuple[date, bool, str | None]], *, source: str) -> None:
     """Write the days of one or more whole years, replacing what was known of them."""
     rows = [{"day": day, "working": working, "name": name, "source": source} for day, working, name in days]
+    if not rows:
+        return
     statement = insert(CalendarDay).values(rows)
     session.execute(
         statement.on_conflict_do_update(

@@ -18,6 +18,7 @@ from gis.crs import STORAGE_SRID, metric_crs
 from gis.errors import Conflict, CoverageBroken, InvalidInput, NotFound
 from gis.faults import CoverageReport
 from grids import atlas
+from grids.founding import ensure_defaults
 from grids.plan import GridSet
 from grids.rules.levels import GridLevel
 from grids.tables import Edition, EditionStatus, Grid
@@ -98,6 +99,7 @@ class _Row(NamedTuple):
 def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edition:
     """Put a draft into force from its effective date; what it replaces ends on that day.
 
+    A district's first publication also brings the shipped defaults (`grids.founding`).
     Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Conflict` for an edition that is
     no draft or that would begin before the one it replaces. Then nothing is changed.
     """
@@ -124,6 +126,7 @@ def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edi
             )
         other.status, other.effective_to = EditionStatus.SUPERSEDED, edition.effective_from
     edition.status, edition.published_at, edition.published_by = EditionStatus.PUBLISHED, now, by
+    ensure_defaults(session, districts, now=now)
     session.flush()
     return edition
 
