@@ -24,12 +24,14 @@ class Placed:
 
     rows : the source columns and grid_code, one code and one name column a level, how, border_distance_m, lon
         and lat in the storage frame. A point outside every cell is kept: how is "outside", its code empty.
-    rejects : the source columns and `reason`.
+    rejects : the source columns and `reason`. reasons : reason -> rows.
+    names : of all areas of the grid, also of those that no row lies in.
     """
 
     rows: pd.DataFrame
     rejects: pd.DataFrame
     reasons: dict[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Return how many rows ended how."""
@@ -60,6 +62,7 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
     x, reason_x = _degrees(table[lon], "longitude", 180)
     y, reason_y = _degrees(table[lat], "latitude", 90)
     reason = np.where(reason_x != "", reason_x, reason_y)
+    reason[(reason_x == "no longitude") & (reason_y == "no latitude")] = "no coordinates"
     good = reason == ""
     rows = table[good].copy()
     x, y = to_storage(x[good], y[good], known)
@@ -69,9 +72,10 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
     codes[inside] = atlas.codes[index[inside]]
     distance = atlas.locator.border_distance_m(x, y, index)
     rows["grid_code"] = codes
+    deepest = max(map(len, atlas.codes))  # the columns depend on the grid, so that blocks of a table agree
     for level, length in CODE_LENGTH.items():
-        part = np.array([code[:length] if len(code) >= length else "" for code in codes], dtype=object)
-        if (part != "").any():
+        if length <= deepest:
+            part = np.array([code[:length] if len(code) >= length else "" for code in codes], dtype=object)
             rows[f"{level.value}_code"] = part
             rows[f"{level.value}_name"] = [atlas.names.get(code, "") for code in part]
     near = inside & (distance <= BORDER_M)
@@ -93,7 +97,7 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
             field="lon_column",
             got=lon,
         )
-    return Placed(rows, rejects, reasons)
+    return Placed(rows, rejects, reasons, atlas.names)
 
 
 def _degrees(column: pd.Series, name: str, most: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
@@ -116,13 +120,23 @@ def agreement(placed: Placed, column: str, level: GridLevel) -> Mapping[str, flo
 
     Where values of the column are names of areas (case ignored), rows agree when the names do. Else each value
     stands for the area that most of its rows fall in, and rows agree when they fall in it. Rows without a cell
-    or with a value that is no name are left out and counted.
+    or with a value that is no name are left out and counted. Raises `InvalidInput` ("unknown_column").
     """
+    for wanted in (column, f"{level.value}_code"):
+        if wanted not in placed.rows.columns:
+            raise InvalidInput(
+                "unknown_column",
+                f"{column} cannot be compared with {level.value}: there is no column '{wanted}'",
+                field="compare",
+                got=wanted,
+            )
     rows = placed.rows[placed.rows["grid_code"] != ""]
     said = rows[column].astype("string").str.strip().str.casefold().fillna("")
     names = rows[f"{level.value}_name"].astype("string").str.strip().str.casefold()
-    areas = set(names.unique())
-    by_name = said.isin(areas)
+    # also areas that no row was placed in: a row that names one of those does not agree
+    length = CODE_LENGTH[level]
+    areas = {name.strip().casefold() for code, name in placed.names.items() if len(code) == length}
+    by_name = said.isin(areas | set(names.unique()))
     if by_name.any():
         compared, agree = int(by_name.sum()), int((said[by_name] == names[by_name]).sum())
         how = "by name"

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Float, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Float, case, cast, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gis.crs import STORAGE_SRID, metric_crs
@@ -200,7 +200,9 @@ def _step(
     moment = literal(now)
     if metric is ResponseMetric.ACCEPT:
         late = func.coalesce(Incident.accepted_at, moment) - Incident.received_at > timedelta(days=1)
-        return _as(Incident.received_at), _as(Incident.accepted_at), late, []
+        # closed without ever having been accepted here: an imported case, of which nobody knows when it was
+        known = or_(Incident.accepted_at.is_not(None), Incident.status.in_(OPEN_STATUSES))
+        return _as(Incident.received_at), _as(Incident.accepted_at), late, [known]
     if metric is ResponseMetric.RESPOND:
         late = func.coalesce(Task.responded_at, moment) > Task.response_due_at
         return _as(Task.issued_at), _as(Task.responded_at), late, []

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli import bench, db, grids, incidents, locate, maps, openapi, serve, trace, users
+from api.cli import bench, db, demo, grids, incidents, locate, maps, openapi, serve, trace, users
 from gis.errors import CityError
 
 __all__ = ["main"]
@@ -37,6 +37,7 @@ main = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+main.command()(demo.demo)
 main.add_typer(db.commands, name="db")
 main.command()(serve.serve)
 main.command()(serve.work)

@@ -128,7 +128,9 @@ def test_a_grid_with_99_invalid_rings_is_kept_refused_and_touches_nothing(sessio
 
     assert refused.value.code == "edition_has_faults"
     rings = [fault for fault in broken.report["faults"] if fault["kind"] == "invalid_ring"]
-    assert {code for fault in rings for code in fault["codes"]} == {f"990101001001{n:03d}" for n in range(1, 100)}
+    assert {code for fault in rings for code in fault["codes"]} == {
+        f"990101001001{n:03d}" for n in range(1, 100)
+    }
     session.refresh(first)
     assert (first.status, first.effective_to) == (EditionStatus.PUBLISHED, None)
     assert (broken.status, broken.published_at) == (EditionStatus.DRAFT, None)
@@ -176,7 +178,10 @@ def test_an_edition_that_is_not_there_is_named(session):
 def test_editions_are_listed_the_newest_first(session, load):
     first, second = load([1, 1]), load([1, 1, 1])
 
-    assert [(edition.id, areas) for edition, areas in editions.listing(session)] == [(second.id, 6), (first.id, 5)]
+    assert [(edition.id, areas) for edition, areas in editions.listing(session)] == [
+        (second.id, 6),
+        (first.id, 5),
+    ]
 
 
 def test_two_editions_are_told_apart_area_by_area(session, load):

@@ -1,0 +1,106 @@
+"""`gridwhistle maps`: one file that opens anywhere, or a picture of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import main
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def demo(make_database):
+    """The smallest made-up district, made once for all tests of this module."""
+    url = make_database()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRID_DATABASE_URL", url)
+        assert CliRunner().invoke(main, ["demo", "--scale", "tiny", "--no-serve"]).exit_code == 0
+    return url
+
+
+@pytest.fixture
+def draw(monkeypatch, demo, tmp_path):
+    """Draw a map of the made-up district, whose code begins with 99."""
+    monkeypatch.setenv("GRID_DATABASE_URL", demo)
+    monkeypatch.chdir(tmp_path)
+
+    def draw(kind, *arguments, area="990101", output="map.html"):
+        return CliRunner().invoke(main, ["maps", kind, "--area", area, "-o", output, *arguments])
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "said"),
+    [
+        ("area", (), "事件"),
+        ("area", ("--language", "en"), "Cases by urgency"),
+        ("hotspots", ("--language", "en", "--level", "building_group"), "Number of cases"),
+        ("hotspots", ("--language", "en", "--metric", "per_1000_households"), "Cases per 1,000 households"),
+        ("responses", ("--language", "en", "--metric", "respond"), "Time to respond, median"),
+        (
+            "recurrences",
+            ("--language", "en", "--from", "2026-01-01", "--to", "2026-12-31"),
+            "Recurrent places",
+        ),
+    ],
+)
+def test_a_map_is_one_file_that_asks_for_nothing(draw, tmp_path, kind, arguments, said):
+    result = draw(kind, *arguments)
+
+    assert result.exit_code == 0, result.output
+    html = (tmp_path / "map.html").read_text("utf-8")
+    assert said in html
+    assert "default-src 'none'" in html
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](?!data:)", html)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.browser
+def test_a_picture_of_a_map_is_made_by_chromium(draw, tmp_path):
+    result = draw("hotspots", output="map.png")
+
+    assert result.exit_code == 0, result.output
+    picture = (tmp_path / "map.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20]) == 1280
+    assert len(picture) > 20_000  # an empty page is a tenth of it
+
+
+def test_without_chromium_a_picture_is_refused_before_anything_is_drawn(draw, monkeypatch, tmp_path):
+    monkeypatch.setattr("api.pictures.shutil.which", lambda _name: None)
+
+    result = draw("area", output="map.png")
+
+    assert (result.exit_code, "[chromium_missing]" in result.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "how", "code"),
+    [
+        ("area", (), {"output": "map.pdf"}, "unknown_file_type"),
+        ("area", (), {"area": "110101"}, "grid_not_found"),
+        ("recurrences", (), {"area": "110101"}, "grid_not_found"),
+        ("hotspots", (), {"area": "99"}, "wrong_grid_code"),
+        ("responses", ("--from", "2001-01-01", "--to", "2001-12-31"), {}, "no_cells"),
+        ("hotspots", ("--category", "99-999"), {}, "unknown_category"),
+        ("hotspots", ("--from", "2026-05-02", "--to", "2026-05-01"), {}, "bad_period"),
+        ("hotspots", (), {"output": "nowhere/map.html"}, "cannot_write"),
+    ],
+)
+def test_a_map_that_cannot_be_drawn_is_refused_in_one_line(draw, kind, arguments, how, code):
+    result = draw(kind, *arguments, **how)
+
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert f"[{code}]" in result.stderr
+
+
+def test_a_metric_or_a_language_that_is_none_is_used_wrongly(draw):
+    assert draw("hotspots", "--metric", "sleep").exit_code == 2
+    assert draw("area", "--language", "fr").exit_code == 2
