@@ -1,0 +1,64 @@
+/* What every page does where scripts run; without them all forms and links still work. */
+(function () {
+  "use strict";
+
+  document.documentElement.classList.add("scripted");
+
+  document.querySelectorAll("[data-without-script]").forEach((node) => { node.hidden = true; });
+
+  // a select that stands for "go there" needs no button
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+
+  // a form is sent once, however often its button is pressed
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    setTimeout(() => { delete form.dataset.sent; }, 8000);
+  });
+
+  // the open page is in sight among the links, on a screen too narrow for all of them
+  const current = document.querySelector(".nav [aria-current]");
+  if (current) current.closest("ul").scrollLeft = current.offsetLeft - 16;
+
+  // a page that came back with a problem says so first; a form that came back is brought into sight
+  const focus = document.querySelector("[data-focus]");
+  if (focus) focus.focus();
+
+  // position of the phone, for checking in; the report form has a map and its own module
+  document.querySelectorAll("form [data-position]").forEach((block) => {
+    const form = block.closest("form");
+    const said = block.querySelector("[data-locate-said]");
+    if (!("geolocation" in navigator)) return;
+    block.hidden = false;
+    block.querySelector("[data-locate]").addEventListener("click", () => {
+      navigator.geolocation.getCurrentPosition(
+        (found) => {
+          form.elements.lon.value = found.coords.longitude.toFixed(6);
+          form.elements.lat.value = found.coords.latitude.toFixed(6);
+          form.elements.frame.value = "WGS84";
+          form.elements.method.value = "gps";
+          said.textContent = said.dataset.found.replace("%", Math.round(found.coords.accuracy));
+        },
+        () => { said.textContent = said.dataset.failed; },
+        { enableHighAccuracy: true, timeout: 15000, maximumAge: 10000 }
+      );
+    });
+  });
+
+  // filters: addresses without empty values; what the server refuses is shown as its own page
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.verb !== "get") return;
+    const values = event.detail.parameters;
+    Object.keys(values).forEach((name) => { if (values[name] === "") delete values[name]; });
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.requestConfig.verb === "get") location.assign(event.detail.pathInfo.finalRequestPath);
+  });
+})();

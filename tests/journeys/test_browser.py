@@ -1,0 +1,400 @@
+"""The pages in a real Chromium, with the made-up district behind them: whole, ours alone, and usable by clicks."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import uvicorn
+from geoalchemy2.shape import to_shape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.app import create_app
+from api.database import Database, make_engine, make_sessionmaker
+from api.settings import Settings
+from grids import atlas, demo
+from grids.rules.calendar import local_day
+from grids.tables import Incident, Person, Post, Whistle
+
+pytestmark = pytest.mark.browser
+
+AFTERNOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)  # a Friday, half past two in the city
+SIZES = {"phone": (390, 844), "desk": (1440, 900)}
+
+
+@dataclass
+class Town:
+    """A running service with the made-up district, and a clock that the test moves."""
+
+    address: str
+    database: Database
+    facts: demo.DemoFacts
+    now: datetime = AFTERNOON
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def inside(self, login: str) -> tuple[float, float]:
+        """Return longitude and latitude of a point inside the area of one of the logins."""
+        with self.database.readers() as session:
+            code = session.scalar(select(Post.area_code).join(Person).where(Person.login == login)) or ""
+            cell = atlas.grid(session, code, on=local_day(self.now))
+            point = to_shape(cell.boundary).representative_point()
+        return point.x, point.y
+
+    def departments_whistle(self) -> str:
+        """Return the number of the level-3 whistle of the case to look at first."""
+        with self.database.readers() as session:
+            query = select(Whistle.number).join(Incident, Incident.id == Whistle.incident_id)
+            query = query.where(Incident.number == self.facts.barbecue, Whistle.level == 3)
+            return str(session.scalars(query).one())
+
+
+@pytest.fixture(scope="module")
+def town(make_database: Callable[[], str]) -> Iterator[Town]:
+    """The smallest made-up district behind a server on a free port."""
+    engine = make_engine(make_database(), pool_size=10)
+    with Session(engine) as session:
+        facts = demo.make(session, scale=demo.Scale.TINY, seed=1, now=AFTERNOON)
+        session.commit()
+    database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
+    opened = Town("", database, facts)
+    app = create_app(Settings(session_idle_minutes=10**6), clock=opened.clock, database=database)
+    listening = socket.create_server(("127.0.0.1", 0))
+    opened.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield opened
+    server.should_exit = True
+    thread.join()
+    listening.close()
+    engine.dispose()
+
+
+@dataclass
+class Visitor:
+    """One person at a browser; whatever the browser complains of is kept."""
+
+    page: Any
+    address: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Open one of our pages and wait until it and the maps on it are drawn."""
+        self.page.goto(self.address + path, wait_until="load")
+        for frame in self.page.frames[1:]:
+            frame.wait_for_selector('[data-ready="yes"]', timeout=15_000)
+
+    def act(self, act: str, within: str = "main", **fields: str) -> None:
+        """Do one of the acts that a page offers: open its form where it is closed, fill it in, send it."""
+        form = self.page.locator(f'{within} form[action$="/{act}"]').first
+        folded = self.page.locator(f'{within} details.act:not([open]):has(form[action$="/{act}"])')
+        if folded.count():
+            folded.first.locator("summary").first.click()
+        for name, value in fields.items():
+            typed = form.locator(f'[name="{name}"]')
+            if typed.evaluate("node => node.localName") == "select":
+                typed.select_option(value)
+            else:
+                typed.fill(value)
+        with self.page.expect_navigation():
+            form.locator("button:not([type])").last.click()
+
+    def says(self) -> str:
+        """Return the text of the page."""
+        return str(self.page.inner_text("main"))
+
+
+@contextmanager
+def visiting(
+    chromium: Any,
+    town: Town,
+    login: str | None,
+    *,
+    size: str = "desk",
+    language: str = "zh-CN",
+    at: tuple[float, float] | None = None,
+    scripts: bool = True,
+) -> Iterator[Visitor]:
+    """Sign in through the form and look around; at the end the browser must have had nothing to complain of."""
+    width, height = SIZES[size]
+    place = {"longitude": at[0], "latitude": at[1], "accuracy": 9} if at else None
+    context = chromium.new_context(
+        viewport={"width": width, "height": height},
+        has_touch=size == "phone",
+        geolocation=place,
+        permissions=["geolocation"] if place else [],
+        java_script_enabled=scripts,
+    )
+    context.set_default_timeout(15_000)
+    visitor = Visitor(context.new_page(), town.address)
+    note = visitor.complaints.append
+    visitor.page.on("console", lambda line: note(line.text) if line.type in ("error", "warning") else None)
+    visitor.page.on("pageerror", lambda error: note(f"page error: {error}"))
+    visitor.page.on("response", lambda got: note(f"{got.status} {got.url}") if got.status >= 400 else None)
+    ours = (town.address + "/", "data:", "blob:")
+    visitor.page.on(
+        "request", lambda call: None if call.url.startswith(ours) else note(f"foreign {call.url}")
+    )
+    try:
+        if login is not None:
+            visitor.page.goto(f"{town.address}/login?next=/home&lang={language}")
+            visitor.page.fill("#login-login", login)
+            visitor.page.fill("#login-password", demo.PASSWORD)
+            visitor.page.click("main form button")
+            visitor.page.wait_for_url("**/home")
+        yield visitor
+        assert visitor.complaints == []
+    finally:
+        context.close()
+
+
+def pages_of(town: Town, login: str) -> list[str]:
+    """Return what this person can open, a case and a whistle among it."""
+    found = ["/home", "/my", "/dispatch", "/inbox", "/map/hotspots", "/map/responses", "/map/recurrences"]
+    if login != "audit":
+        found.append("/report/new")
+    return [*found, f"/incidents/{town.facts.barbecue}", f"/whistles/{town.departments_whistle()}"]
+
+
+# what a phone's user has to hit with a thumb; inside running text a link may be as high as its line
+SMALL_TARGETS = """(least) => [...document.querySelectorAll(
+    "button, .button, summary, select, input:not([type=hidden]), nav a")]
+  .filter((node) => node.checkVisibility())
+  .map((node) => [(node.type === "checkbox" || node.type === "radio") ? node.closest("label") : node, node])
+  .filter(([box]) => { const size = box.getBoundingClientRect(); return size.height < least || size.width < 24; })
+  .map(([box, node]) => node.outerHTML.slice(0, 90))"""
+
+FAINT = """() => {
+  const light = (colour) => {
+    const parts = colour.match(/[\\d.]+/g).map(Number);
+    const [r, g, b] = parts.slice(0, 3).map((part) => {
+      const share = part / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => {
+    for (let up = node; up; up = up.parentElement) {
+      const colour = getComputedStyle(up).backgroundColor;
+      if (!/, 0\\)$|transparent/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const faint = new Set();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !node.checkVisibility()) continue;
+    if (node.closest("[disabled], .leaflet-container")) continue;
+    const style = getComputedStyle(node);
+    const [a, b] = [light(style.color), light(ground(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) faint.add(`${ratio.toFixed(2)} ${walk.currentNode.data.trim().slice(0, 30)}`);
+  }
+  return [...faint];
+}"""
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("login", ["worker", "centre", "platform", "scjg"])
+def test_every_page_opens_without_a_complaint_and_fits_its_screen(chromium, town, login, size, language):
+    with visiting(chromium, town, login, size=size, language=language) as visitor:
+        for path in pages_of(town, login):
+            visitor.open(path)
+
+            wide = visitor.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= SIZES[size][0], f"{path} is {wide} wide"
+            assert visitor.page.get_attribute("html", "lang") == language
+            assert visitor.page.evaluate(SMALL_TARGETS, 44 if size == "phone" else 24) == [], path
+            assert visitor.page.evaluate(FAINT) == [], path
+
+
+@pytest.mark.parametrize(
+    "login", ["leader", "office", "town", "hotline", "callback", "district", "governance", "audit", "admin"]
+)
+def test_every_role_finds_its_pages_in_order(chromium, town, login):
+    with visiting(chromium, town, login) as visitor:
+        for path in pages_of(town, login)[:-1]:
+            visitor.open(path)
+
+
+def test_the_login_and_the_pages_of_errors_are_in_order(chromium, town):
+    with visiting(chromium, town, None, size="phone") as visitor:
+        visitor.open("/login")
+        assert visitor.page.evaluate(SMALL_TARGETS, 44) == []
+        assert visitor.page.evaluate(FAINT) == []
+        answer = visitor.page.goto(f"{town.address}/incidents/1?lang=en")
+        assert answer.url.startswith(f"{town.address}/login?next=")
+
+    with visiting(chromium, town, "worker") as visitor:
+        assert visitor.page.goto(f"{town.address}/nowhere").status == 404
+        assert visitor.page.evaluate(FAINT) == []
+        # a browser notes every answer of this kind on its console; that is the only complaint
+        assert all("404" in line for line in visitor.complaints)
+        visitor.complaints.clear()
+
+
+def test_the_keyboard_reaches_the_content_first(chromium, town):
+    with visiting(chromium, town, "centre") as visitor:
+        visitor.open("/my")
+        visitor.page.keyboard.press("Tab")
+        first = visitor.page.evaluate("document.activeElement.getAttribute('href')")
+        visitor.page.keyboard.press("Tab")
+        second = visitor.page.evaluate("document.activeElement.getAttribute('href')")
+        visitor.page.keyboard.press("Enter")
+
+        assert (first, second) == ("#main", "#open")
+        assert visitor.page.evaluate("document.activeElement.id") == "open"
+
+
+def test_filters_change_the_list_and_the_address_and_back_brings_them_back(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/dispatch")
+        everything = visitor.page.locator("a.case").count()
+        visitor.page.check('[name="open"]')
+        visitor.page.wait_for_url("**/dispatch?open=1")
+        visitor.page.wait_for_function(
+            "count => document.querySelectorAll('a.case').length < count", arg=everything
+        )
+        few = visitor.page.locator("a.case").count()
+        visitor.page.locator("a.case").first.click()
+        visitor.page.wait_for_url("**/incidents/*")
+        visitor.page.go_back()
+
+        visitor.page.wait_for_url("**/dispatch?open=1")
+        assert 0 < visitor.page.locator("a.case").count() == few < everything
+
+
+def test_a_map_leads_to_the_case_and_a_level_down(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/map/hotspots")
+        frame = visitor.page.frame_locator("iframe")
+        frame.locator("path.leaflet-interactive, canvas").first.wait_for()
+        visitor.page.locator("tbody th a").first.click()
+
+        visitor.page.wait_for_url("**/map/hotspots?area=*")
+        assert visitor.page.locator(".crumbs a").count() == 1
+
+
+def test_without_scripts_a_report_is_filed_and_accepted(chromium, town):
+    lon, lat = town.inside("worker")
+    with visiting(chromium, town, "hotline", scripts=False) as visitor:
+        visitor.page.goto(f"{town.address}/report/new")
+        visitor.page.click("summary >> nth=0")
+        visitor.page.fill('[name="lon"]', str(lon))
+        visitor.page.fill('[name="lat"]', str(lat))
+        visitor.page.click('[name="do"]')
+        assert visitor.page.locator("[data-located]").count() == 1
+        visitor.page.fill('[name="text"]', "路灯不亮")
+        visitor.page.click("main form > section:last-child button")
+        visitor.page.wait_for_url("**/incidents/*")
+        case = visitor.page.url
+
+    with visiting(chromium, town, "centre", scripts=False) as visitor:
+        visitor.page.goto(case)
+        visitor.act("accept", category="01-011")
+
+        assert "已立案" in visitor.says()
+
+
+def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
+    at = town.inside("worker")
+    with visiting(chromium, town, "hotline", at=at) as desk:
+        case = report_on_the_map(desk, town)
+    with visiting(chromium, town, "centre", size="phone") as centre:
+        centre.open(case)
+        centre.act("accept", category="10-001", level="1", reason="先由社区协调")
+    with visiting(chromium, town, "leader", size="phone") as leader:
+        leader.open("/inbox")
+        leader.page.locator("a.case", has_text="升平巷车库").click()
+        leader.act("escalate", reason="社区没有执法权，多次劝导无效")
+    with visiting(chromium, town, "centre") as centre:
+        centre.open(case)
+        centre.act("file", liaison_name="孙干事", liaison_phone="13855550000")
+        centre.act("assign", office="综合行政执法办公室", instruction="今晚到场劝离")
+    with visiting(chromium, town, "office") as office:
+        office.open(case)
+        office.act("escalate", reason="街道没有执法权，无法单独解决")
+        office.act(
+            "submit", type="joint_enforcement", appointed_at="2026-11-20T19:00", appointed_place="居委会门口"
+        )
+        assert "待领导确认" in office.says()
+    with visiting(chromium, town, "town", size="phone") as leader:
+        leader.open("/inbox")
+        leader.page.locator("a.case", has_text="升平巷车库").click()
+        leader.act("confirm")
+        whistle = leader.page.url.removeprefix(town.address)
+        called = leader.page.locator("table.matrix tbody th").all_inner_texts()
+    assert len(called) == 4
+
+    bodies = ("scjg", "cg", "sthj", "ga")
+    for login in bodies:
+        with visiting(chromium, town, login, size="phone") as duty:
+            duty.open("/inbox")
+            mine = 'article:has-text("居委会门口")'
+            duty.act("respond", within=mine, staff_name="值班员", staff_phone="13900001111")
+    town.now += timedelta(hours=4, minutes=20)  # ten to seven, at the appointed place
+    for login in bodies:
+        with visiting(chromium, town, login, size="phone", at=at) as duty:
+            duty.open(whistle)
+            duty.page.click("[data-locate]")
+            duty.page.wait_for_function("document.querySelector('[name=lon]').value !== ''")
+            duty.act("check_in")
+    with visiting(chromium, town, "scjg", size="phone") as lead:
+        lead.open(whistle)
+        lead.act("start")
+    for login in reversed(bodies):
+        with visiting(chromium, town, login, size="phone") as duty:
+            duty.open(whistle)
+            duty.act("complete", result="已取缔，现场已清理")
+    with visiting(chromium, town, "office") as office:
+        office.open(whistle)
+        shown = office.says()
+        office.act("verify", comment="现场已清理")
+        for _ in bodies:
+            office.act("score", response="100", handling="95", result="100")
+        assert "98.00" in office.says()
+    with visiting(chromium, town, "worker", size="phone") as worker:
+        worker.open(case)
+        worker.act("verify", comment="夜间复查无反弹")
+    with visiting(chromium, town, "callback") as desk:
+        desk.open(case)
+        desk.act("callback", solved="yes", satisfaction="5", comment="十分满意")
+        assert "已结案" in desk.says()
+
+    for text in ("响应 4/4", "到场 4/4", "办结 4/4", "准时", "我单位于2026-11-20 19:00准时报到"):
+        assert text in shown
+
+
+def report_on_the_map(desk: Visitor, town: Town) -> str:
+    """Report by position and a click on the map, as the hotline desk does; return the path of the case."""
+    desk.open("/report/new")
+    desk.page.click("[data-locate]")
+    desk.page.wait_for_selector("[data-located]")
+    box = desk.page.locator("#pick").bounding_box()
+    desk.page.mouse.click(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3)
+    desk.page.wait_for_selector("[data-located]")
+    worker = next(login.name for login in town.facts.logins if login.login == "worker")
+    desk.page.locator("#place", has_text=worker).wait_for()
+    desk.page.fill('[name="text"]', "升平巷车库里有人无照经营烧烤，夜间扰民")
+    desk.page.select_option('[name="category"]', "10-001")
+    desk.page.fill('[name="address"]', "升平巷车库")
+    desk.page.fill('[name="name"]', "王某")
+    desk.page.fill('[name="phone"]', "13812345678")
+    desk.page.click("main form > section:last-child button")
+    desk.page.wait_for_url("**/incidents/*")
+    return str(desk.page.url.removeprefix(town.address))
