@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gis.errors import NotFound
-from grids.rules.trace import Link, verify_chain
+from grids.rules.trace import verify_chain
 from grids.tables import Incident, Trace
+from grids.trace import link_of
 
 __all__ = ["Audit", "count_incidents", "verify_traces"]
 
@@ -70,7 +70,7 @@ def verify_traces(
         ).all()
         steps = {key: list(group) for key, group in groupby(rows, key=lambda row: row.incident_id)}
         for incident_id, (name, seq, seal) in heads.items():
-            links = [_link(name, step) for step in steps.get(incident_id, [])]
+            links = [link_of(name, step) for step in steps.get(incident_id, [])]
             head = (seq, seal) if seal is not None else None
             first = verify_chain(links, head) if links or head else 1
             if first is not None:
@@ -81,26 +81,6 @@ def verify_traces(
     if number is not None and not audit.incidents:
         raise NotFound("incident_not_found", f"there is no incident {number}", number=number)
     return audit
-
-
-def _link(name: str, step: Row[Any]) -> Link:
-    return Link(
-        incident_number=name,
-        seq=step.seq,
-        at=step.at,
-        actor=step.actor,
-        actor_id=step.actor_id,
-        unit=step.unit,
-        machine=step.machine,
-        subject=step.subject,
-        row=step.row,
-        action=step.action,
-        from_state=step.from_state,
-        to_state=step.to_state,
-        payload=step.payload,
-        previous_hash=step.previous_hash,
-        hash=step.hash,
-    )
 
 
 def _batches(session: Session, number: str | None) -> Iterator[list[tuple[int, str, int, bytes | None]]]:

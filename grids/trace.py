@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from grids.rules.permissions import Actor
@@ -15,6 +15,23 @@ from grids.rules.trace import Link, chain_hash, rendered, verify_chain
 from grids.tables import Incident, Trace
 
 __all__ = ["append", "first_broken", "link_of", "of_incident", "plain"]
+
+
+# what of a step is under its hash: everything that a reader relies on
+_LINKED = (
+    "seq",
+    "at",
+    "actor",
+    "actor_id",
+    "unit",
+    "machine",
+    "subject",
+    "row",
+    "action",
+    "from_state",
+    "to_state",
+    "payload",
+)
 
 
 def append(
@@ -48,30 +65,11 @@ def append(
         payload=plain(payload or {}),
         previous_hash=incident.trace_hash,
     )
-    step.hash = seal(incident.number, step)
+    linked = {column: getattr(step, column) for column in _LINKED}
+    step.hash = chain_hash(step.previous_hash, incident_number=incident.number, **linked)
     session.add(step)
     incident.trace_seq, incident.trace_hash = step.seq, step.hash
     return step
-
-
-def seal(incident_number: str, step: Trace) -> bytes:
-    """Return the hash of a step and the one before it."""
-    return chain_hash(
-        step.previous_hash,
-        incident_number=incident_number,
-        seq=step.seq,
-        at=step.at,
-        actor=step.actor,
-        actor_id=step.actor_id,
-        unit=step.unit,
-        machine=step.machine,
-        subject=step.subject,
-        row=step.row,
-        action=step.action,
-        from_state=step.from_state,
-        to_state=step.to_state,
-        payload=step.payload,
-    )
 
 
 def plain(value: Any) -> Any:
@@ -92,24 +90,13 @@ def of_incident(session: Session, incident_id: int) -> Sequence[Trace]:
     return session.scalars(select(Trace).where(Trace.incident_id == incident_id).order_by(Trace.seq)).all()
 
 
-def link_of(incident_number: str, step: Trace) -> Link:
-    """Return a stored step as the verifier takes it."""
+def link_of(incident_number: str, step: Trace | Row[Any]) -> Link:
+    """Return a step, stored or about to be, as the rules of the chain take it."""
     return Link(
         incident_number=incident_number,
-        seq=step.seq,
-        at=step.at,
-        actor=step.actor,
-        actor_id=step.actor_id,
-        unit=step.unit,
-        machine=step.machine,
-        subject=step.subject,
-        row=step.row,
-        action=step.action,
-        from_state=step.from_state,
-        to_state=step.to_state,
-        payload=step.payload,
         previous_hash=step.previous_hash,
         hash=step.hash,
+        **{column: getattr(step, column) for column in _LINKED},
     )
 
 
