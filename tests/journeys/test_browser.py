@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 from geoalchemy2.shape import to_shape
+from playwright.sync_api import expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -267,9 +268,7 @@ def test_filters_change_the_list_and_the_address_and_back_brings_them_back(chrom
         everything = visitor.page.locator("a.case").count()
         visitor.page.check('[name="open"]')
         visitor.page.wait_for_url("**/dispatch?open=1")
-        visitor.page.wait_for_function(
-            "count => document.querySelectorAll('a.case').length < count", arg=everything
-        )
+        expect(visitor.page.locator("a.case")).not_to_have_count(everything)  # polls, and needs no eval
         few = visitor.page.locator("a.case").count()
         visitor.page.locator("a.case").first.click()
         visitor.page.wait_for_url("**/incidents/*")
@@ -352,7 +351,7 @@ def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
         with visiting(chromium, town, login, size="phone", at=at) as duty:
             duty.open(whistle)
             duty.page.click("[data-locate]")
-            duty.page.wait_for_function("document.querySelector('[name=lon]').value !== ''")
+            expect(duty.page.locator("[name=lon]").first).not_to_have_value("")
             duty.act("check_in")
     with visiting(chromium, town, "scjg", size="phone") as lead:
         lead.open(whistle)
