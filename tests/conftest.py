@@ -7,13 +7,16 @@ of pytest-xdist; its template database is made once by the migrations, and each 
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -138,3 +141,29 @@ def session(engine: Engine) -> Iterator[Session]:
         with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
             yield session
         outer.rollback()
+
+
+def _load_http() -> ModuleType:
+    if "city_over_http" in sys.modules:
+        return sys.modules["city_over_http"]
+    path = Path(__file__).with_name("city_over_http.py")
+    spec = importlib.util.spec_from_file_location("city_over_http", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["city_over_http"] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def http() -> ModuleType:
+    """The module that knows the city behind the application: its CELLS, PEOPLE, PASSWORD."""
+    return _load_http()
+
+
+@pytest.fixture(scope="session")
+def city_template(http: ModuleType, cluster: Any, make_database: Callable[[], str]) -> str:
+    """The database that every city is a clone of."""
+    name: str = http.build_template(cluster, make_database)
+    return name

@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-
-
-def _load() -> ModuleType:
-    if "city_over_http" in sys.modules:
-        return sys.modules["city_over_http"]
-    path = Path(__file__).parents[1] / "city_over_http.py"
-    spec = importlib.util.spec_from_file_location("city_over_http", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["city_over_http"] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def http() -> ModuleType:
-    """The module that knows the city: its CELLS, PEOPLE, PASSWORD."""
-    return _load()
-
-
-@pytest.fixture(scope="session")
-def city_template(http: ModuleType, cluster: Any, make_database: Callable[[], str]) -> str:
-    """The database that every city is a clone of."""
-    name: str = http.build_template(cluster, make_database)
-    return name
-
 
 _numbers = count(1)
 
