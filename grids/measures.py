@@ -32,7 +32,7 @@ from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Scope
 from grids.rules.recurrence import find_recurrences
 from grids.scope import incidents_in, under
-from grids.tables import Category, Incident, Placement, Task, Whistle
+from grids.tables import IS_OPEN, Category, Incident, Placement, Task, Whistle
 
 __all__ = [
     "FALSE_DISCOVERY",
@@ -389,7 +389,9 @@ def _open_incidents(session: Session, scope: Scope, area: str) -> gpd.GeoDataFra
             func.ST_Y(Incident.point).label("lat"),
         )
         .outerjoin(Category, Category.code == Incident.category_code)
-        .where(incidents_in(scope), under(Incident.grid_code, area), Incident.status.in_(OPEN_STATUSES))
+        .where(
+            incidents_in(scope), under(Incident.grid_code, area), Incident.status.in_(OPEN_STATUSES), IS_OPEN
+        )
         .order_by(Incident.received_at.desc())
         .limit(5000)
     ).all()

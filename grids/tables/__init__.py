@@ -7,7 +7,7 @@ from grids.tables.calendar import CalendarDay
 from grids.tables.category import Category, DutyBasis, Responsibility
 from grids.tables.deadline import Deadline
 from grids.tables.grid import Edition, EditionStatus, Grid
-from grids.tables.incident import Callback, Incident, NumberSeries, Placement, Reporter, Solved
+from grids.tables.incident import IS_OPEN, Callback, Incident, NumberSeries, Placement, Reporter, Solved
 from grids.tables.message import IdempotencyKey, Message
 from grids.tables.organisation import Department, Station
 from grids.tables.people import Person, Post, WebSession
@@ -15,6 +15,7 @@ from grids.tables.trace import Trace
 from grids.tables.whistle import Score, Task, Whistle
 
 __all__ = [
+    "IS_OPEN",
     "Base",
     "CalendarDay",
     "Callback",

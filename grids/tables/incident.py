@@ -7,14 +7,20 @@ from enum import StrEnum
 from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, LargeBinary, String, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.tables.base import Base, BigId, Code, coded
 
-__all__ = ["Callback", "Incident", "NumberSeries", "Placement", "Reporter", "Solved"]
+__all__ = ["IS_OPEN", "Callback", "Incident", "NumberSeries", "Placement", "Reporter", "Solved"]
+
+
+_ENDED = "('closed', 'rejected', 'merged', 'cancelled')"
+
+IS_OPEN: ColumnElement[bool] = literal_column(f"incident.status not in {_ENDED}", Boolean)
+"""The condition of the index of open cases; written out, for the planner cannot see it in bound values."""
 
 
 class Placement(StrEnum):
@@ -51,7 +57,7 @@ class Incident(Base):
         Index(
             "ix_incident_open",
             "grid_code",
-            postgresql_where=text("status not in ('closed', 'rejected', 'merged', 'cancelled')"),
+            postgresql_where=text(f"status not in {_ENDED}"),
         ),
     )
 
