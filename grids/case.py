@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
@@ -147,6 +147,20 @@ class Case:
             .limit(1)
         )
 
+    def handle_by(self) -> datetime | None:
+        """Return when handling is due in this round: the first by its own limit, a later one by its second."""
+        latest = (
+            select(Deadline.due_at)
+            .where(
+                Deadline.incident_id == self.incident.id,
+                Deadline.kind == DeadlineKind.HANDLE,
+                Deadline.round == self.incident.round,
+            )
+            .order_by(Deadline.id.desc())
+            .limit(1)
+        )
+        return self.session.scalar(latest) or self.incident.due_at
+
     # -- changes
 
     def move(
@@ -254,11 +268,14 @@ class Case:
         """Settle running clocks: met when now is not after the due moment, else missed; or void.
 
         A clock is on time exactly when the act arrived at or before its due moment, whether or not the
-        sweeper has looked meanwhile: both hold the lock on the incident, so one of them is first.
+        sweeper has looked meanwhile: both hold the lock on the incident, and an act that waited for the
+        sweeper settles what that has just fired.
         """
         conditions = [
             Deadline.incident_id == self.incident.id,
-            Deadline.settled_at.is_(None),
+            or_(
+                Deadline.settled_at.is_(None), Deadline.fired_at.is_not(None) & (Deadline.due_at >= self.now)
+            ),
             Deadline.kind.in_(kinds),
         ]
         if whistle is not None:
@@ -266,11 +283,23 @@ class Case:
         if task is not None:
             conditions.append(Deadline.task_id == task.id)
         for clock in self.session.scalars(select(Deadline).where(*conditions)):
-            clock.settled_at = self.now
-            if void:
-                clock.outcome = Outcome.VOID
-            else:
-                clock.outcome = Outcome.MET if self.now <= clock.due_at else Outcome.MISSED
+            in_time = Outcome.MET if self.now <= clock.due_at else Outcome.MISSED
+            self.settle(clock, Outcome.VOID if void else in_time)
+
+    def settle(self, clock: Deadline, outcome: Outcome) -> None:
+        """End a clock; a case or a part that is found late carries the mark for good, whoever found it."""
+        clock.settled_at, clock.outcome = self.now, outcome
+        owner: Incident | Task | None = None
+        if clock.kind is DeadlineKind.HANDLE:
+            owner = self.incident
+        elif clock.kind is DeadlineKind.COMPLETE:
+            owner = self.session.get_one(Task, clock.task_id)
+        if owner is None:
+            return
+        if outcome is Outcome.MISSED:
+            owner.first_overdue_at = owner.first_overdue_at or clock.due_at
+        elif owner.first_overdue_at == clock.due_at:
+            owner.first_overdue_at = None  # the sweeper looked before an act that had come in time
 
     # -- messages
 

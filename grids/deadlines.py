@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
-from gis.errors import CityError
+from gis.errors import CityError, Conflict
 from grids.case import Case
 from grids.ladder import climb
-from grids.rules.deadlines import RULES, DeadlineKind, Effect, Outcome
+from grids.rules.deadlines import RULES, Effect, Outcome
 from grids.rules.permissions import SYSTEM, Role
 from grids.tables import Deadline, Incident, Task, Whistle
 
@@ -39,14 +41,16 @@ def fire_due(session: Session, now: datetime, *, limit: int = 100) -> Fired:
     """
     done = Fired()
     due = session.execute(
-        select(Deadline.id, Deadline.incident_id)
+        select(Deadline.id, Deadline.incident_id, Incident.grid_code)
         .join(Incident, Incident.id == Deadline.incident_id)
         .where(Deadline.settled_at.is_(None), Deadline.due_at < now)
         .order_by(Deadline.due_at, Deadline.id)
         .limit(limit)
         .with_for_update(of=Incident, skip_locked=True)
     ).all()
-    for clock_id, incident_id in due:
+    # a whistle's number comes from a series of its district that stays locked: all workers take districts in
+    # one order, so that none waits for another in a ring
+    for clock_id, incident_id, _ in sorted(due, key=lambda row: row.grid_code[:6]):
         try:
             with session.begin_nested():
                 case = Case.open_by_id(session, incident_id, SYSTEM, now)
@@ -57,13 +61,15 @@ def fire_due(session: Session, now: datetime, *, limit: int = 100) -> Fired:
                     done.fired += 1
         except CityError as reason:
             done.stuck[clock_id] = reason
+        except (IntegrityError, StaleDataError):
+            done.stuck[clock_id] = Conflict("stale_version", "somebody changed this case at the same time")
     return done
 
 
 def _fire(case: Case, clock: Deadline) -> None:
     rule = RULES[clock.kind]
-    clock.settled_at = clock.fired_at = case.now
-    clock.outcome = Outcome.MISSED
+    clock.fired_at = case.now
+    case.settle(clock, Outcome.MISSED)
     whistle = case.session.get(Whistle, clock.whistle_id) if clock.whistle_id else None
     task = case.session.get(Task, clock.task_id) if clock.task_id else None
     facts = {
@@ -75,10 +81,6 @@ def _fire(case: Case, clock: Deadline) -> None:
     case.note("clock_ran_out", "T11" if task else "clock", facts)
     if rule.effect is Effect.CLIMB and whistle is not None:
         climb(case, whistle, "no_answer_in_time")
-    elif clock.kind is DeadlineKind.HANDLE:
-        case.incident.first_overdue_at = case.incident.first_overdue_at or clock.due_at
-    elif clock.kind is DeadlineKind.COMPLETE and task is not None:
-        task.first_overdue_at = task.first_overdue_at or clock.due_at
     if task is not None and Role.DEPARTMENT_DUTY in rule.owed_by:
         case.tell_department(task.department_id, f"clock.{clock.kind}", **facts)
     case.tell((*rule.owed_by, *rule.told), f"clock.{clock.kind}", **facts)

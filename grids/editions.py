@@ -101,7 +101,7 @@ def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edi
 
     A district's first publication also brings the shipped defaults (`grids.founding`).
     Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Conflict` for an edition that is
-    no draft or that would begin before the one it replaces. Then nothing is changed.
+    no draft, that would begin before the one it replaces or that lacks a district of it. Then nothing is changed.
     """
     session.execute(select(func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
     edition = get(session, edition_id)
@@ -123,6 +123,15 @@ def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edi
                 f"edition {other.id} is in force from {other.effective_from}; a new one cannot begin before it",
                 edition=other.id,
                 got=edition.effective_from.isoformat(),
+            )
+        left_out = sorted(set(districts_of(session, other.id)) - set(districts))
+        if left_out:
+            raise Conflict(
+                "districts_left_out",
+                f"edition {other.id} would end and leave {', '.join(left_out)} without a grid: load one that holds "
+                "these districts too",
+                edition=other.id,
+                districts=left_out,
             )
         other.status, other.effective_to = EditionStatus.SUPERSEDED, edition.effective_from
     edition.status, edition.published_at, edition.published_by = EditionStatus.PUBLISHED, now, by

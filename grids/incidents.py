@@ -73,7 +73,7 @@ class CallbackAnswer:
 
 
 def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incident:
-    """File an incident at its cell (row I1); a grid worker's own find is accepted and whistled at once.
+    """File an incident at its cell (row I1); a grid worker's find in their own cell is accepted at once.
 
     A point in no cell is kept and waits for a person to place it. Raises `InvalidInput` naming the field.
     """
@@ -126,7 +126,7 @@ def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incid
     if found.how is Placement.OUTSIDE:
         case.start_clock(DeadlineKind.ACCEPT, limit_of(DeadlineKind.ACCEPT, None))
         case.tell((Role.HOTLINE_DESK, Role.DISTRICT_PLATFORM), "incident.outside")
-    elif by.role is Role.GRID_WORKER and said.category is not None:
+    elif by.role is Role.GRID_WORKER and said.category is not None and by.scope.covers(code):
         _accept(case, directory.category(session, said.category), grade=None, level=None, reason=None)
     else:
         case.start_clock(DeadlineKind.ACCEPT, limit_of(DeadlineKind.ACCEPT, None))
@@ -164,8 +164,8 @@ def accept(
 ) -> Incident:
     """Accept a report: grade it, fix its limits and its people, and blow its first whistle (rows I3, I6).
 
-    grade and level default to the category's; another value needs a reason. Red cases run from the moment
-    of the report, all others from now. Raises `Conflict` where the incident still lies in no cell.
+    grade and level default to the category's; another grade or a higher first whistle needs a reason. Red cases
+    run from the moment of the report, all others from now. Raises `Conflict` where the incident still lies in no cell.
     """
     case = Case.open(session, number, by, now)
     incident = case.incident
@@ -185,14 +185,15 @@ def _accept(
         raise Conflict(
             "not_placed", "this report lies in no grid cell: place it first", number=incident.number
         )
-    if not reason and ((grade or category.grade) != category.grade or (level or 0) > category.whistle_level):
+    graded = grade or category.grade
+    first = WhistleLevel.THIRD if graded is Grade.RED else WhistleLevel(category.whistle_level)
+    if not reason and (graded is not category.grade or (level or first) > first):
         raise InvalidInput(
             "reason_needed",
-            "say why the grade or the first whistle differs from the category's",
+            "say why the grade differs from the category's, or the first whistle is above it",
             field="reason",
-            wanted={"grade": category.grade.value, "level": category.whistle_level},
+            wanted={"grade": category.grade.value, "level": int(first)},
         )
-    graded = grade or category.grade
     start = incident.received_at if graded is Grade.RED else case.now
     limits = limits_for(category, graded)
     incident.category_code, incident.grade = category.code, graded
@@ -221,7 +222,6 @@ def _accept(
     case.stop_clock(DeadlineKind.ACCEPT)
     case.start_clock(DeadlineKind.HANDLE, due_at=incident.due_at)
     case.move(incident, "start", by=SYSTEM)
-    first = WhistleLevel.THIRD if graded is Grade.RED else WhistleLevel(category.whistle_level)
     ladder.begin(case, level or first)
 
 
@@ -340,6 +340,7 @@ def reopen(session: Session, number: str, *, reason: str, by: Actor, now: dateti
 
 def _reopen(case: Case, reason: str, *, by: Actor) -> None:
     incident = case.incident
+    _check_reopen(incident)
     level = ladder.last_level(case)
     case.move(incident, "reopen", {"reason": reason, "round": incident.round + 1}, by=by)
     incident.round += 1
@@ -348,6 +349,16 @@ def _reopen(case: Case, reason: str, *, by: Actor) -> None:
     case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
     # the town looks again before departments are called a second time
     ladder.begin(case, min(level, WhistleLevel.SECOND))
+
+
+def _check_reopen(incident: Incident) -> None:
+    """Refuse a case of another system that could never be closed again here."""
+    if incident.placement is Placement.OUTSIDE:
+        raise Conflict("not_placed", "this case lies in no grid cell: report it anew", number=incident.number)
+    if incident.category_code is None:
+        raise Conflict(
+            "category_needed", "this case came without a category: report it anew", number=incident.number
+        )
 
 
 def _close(case: Case, facts: dict[str, Any], *, by: Actor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -12,9 +12,9 @@ from grids import directory
 from grids.case import Case
 from grids.ladder import NOT_WHISTLED, Draft, blow_second, pass_up, said, tasks_of
 from grids.rules.deadlines import CHECK_IN_GRACE, DeadlineKind, confirm_limit, limit_of
-from grids.rules.limits import Limit, Unit, due
+from grids.rules.limits import Limit, Unit, due, earliest_due
 from grids.rules.permissions import SYSTEM, Actor, Role
-from grids.rules.tasks import TaskRole, TaskStatus
+from grids.rules.tasks import DONE_STATUSES, TaskRole, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus, WhistleType
 from grids.tables import Department, Task, Whistle
 
@@ -135,14 +135,14 @@ def _departments_due(case: Case, limit: Limit | None) -> datetime:
 
     An incident that is overdue already gives them its handling limit anew; its own due moment stays.
     """
-    own = case.incident.due_at
+    own = case.handle_by()
     if limit is not None:
         until = due(case.now, limit, case.calendar)
         return min(until, own) if own is not None and own > case.now else until
     if own is not None and own > case.now:
         return own
     facts = (case.incident.limits or {}).get("handle") or [Limit(1, Unit.WORK_DAY).to_json()]
-    return due(case.now, Limit.from_json(facts[0]), case.calendar)
+    return earliest_due(case.now, [Limit.from_json(limit) for limit in facts], case.calendar)
 
 
 def confirm(session: Session, number: str, *, by: Actor, now: datetime) -> Whistle:
@@ -204,7 +204,7 @@ def _issue_task(case: Case, whistle: Whistle, body: Department, role: TaskRole, 
     minutes = (case.incident.limits or {}).get("response_minutes") or (
         30 if whistle.type is WhistleType.EMERGENCY else 60
     )
-    respond_by = due(case.now, Limit(minutes / 60, Unit.NATURAL_HOUR), case.calendar)
+    respond_by = case.now + timedelta(minutes=minutes)  # on a clock that always runs
     task = Task(
         incident_id=case.incident.id,
         whistle_id=whistle.id,
@@ -236,7 +236,7 @@ def verify(session: Session, number: str, *, comment: str | None = None, by: Act
     """Accept every department's part and the whole whistle as the town (rows T8, W8)."""
     case, whistle = Case.of_whistle(session, number, by, now)
     tasks = tasks_of(session, whistle.id)
-    unfinished = [t for t in tasks if t.status not in (TaskStatus.COMPLETED, TaskStatus.ACCEPTED_OK)]
+    unfinished = [t for t in tasks if t.status not in DONE_STATUSES]
     if whistle.status is WhistleStatus.IN_PROGRESS:
         if unfinished:
             raise Conflict(

@@ -17,7 +17,7 @@ from grids.rules.deadlines import DeadlineKind, limit_of
 from grids.rules.grading import Grade
 from grids.rules.limits import Limit
 from grids.rules.permissions import SYSTEM, Actor, Role
-from grids.rules.tasks import TaskRole, TaskStatus
+from grids.rules.tasks import DONE_STATUSES, TaskRole
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus, WhistleType
 from grids.tables import Task, Whistle
 
@@ -186,8 +186,9 @@ def resume_handling(case: Case) -> None:
     incident = case.incident
     incident.rework_count += 1
     incident.resolved_at = None
-    if incident.due_at is not None:
-        case.start_clock(DeadlineKind.HANDLE, due_at=incident.due_at)
+    due_at = case.handle_by()
+    if due_at is not None:
+        case.start_clock(DeadlineKind.HANDLE, due_at=due_at)
 
 
 def send_back(case: Case, comment: str) -> None:
@@ -202,17 +203,20 @@ def send_back(case: Case, comment: str) -> None:
         role = Role.GRID_LEADER if whistle.level == WhistleLevel.FIRST else Role.TOWN_OFFICE
         case.tell((role,), "whistle.rework", whistle=whistle.number, comment=comment)
         return
-    if whistle.status in (WhistleStatus.COMPLETED, WhistleStatus.VERIFIED):
-        case.move(whistle, "rework", {"comment": comment}, by=SYSTEM)
-        whistle.ended_at = whistle.completed_at = None
     for task in tasks_of(case.session, whistle.id):
-        if task.status in (TaskStatus.COMPLETED, TaskStatus.ACCEPTED_OK):
+        if task.status in DONE_STATUSES:
             send_task_back(case, whistle, task, comment, by=SYSTEM)
 
 
 def send_task_back(case: Case, whistle: Whistle, task: Task, comment: str, *, by: Actor) -> None:
-    """Send a department's part back to work (row T8); its old due moment still binds."""
+    """Send a department's part back to work (row T8); its old due moment still binds.
+
+    A whistle that the town had accepted as a whole runs again with it (row W8).
+    """
     case.move(task, "rework", {"comment": comment}, by=by)
+    if whistle.status is not WhistleStatus.IN_PROGRESS:
+        case.move(whistle, "rework", {"comment": comment}, by=SYSTEM)
+        whistle.ended_at = whistle.completed_at = None
     case.stop_clock(DeadlineKind.SCORE, task=task, void=True)
     task.rework_count += 1
     task.completed_at = task.accepted_at = None

@@ -7,7 +7,7 @@ in no cell do not count. Areas are those of the grid in force; an incident count
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -83,6 +83,11 @@ class Window:
             raise InvalidInput(
                 "bad_period", "the period ends before it begins", field="to", got=self.until.isoformat()
             )
+
+    @property
+    def last_day(self) -> date:
+        """The last day that the window touches: a month that ends at midnight does not touch the next."""
+        return local_day(self.until - timedelta(microseconds=1))
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ def _as(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
 
 
 def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
-    cells = atlas.areas(session, level=window.level, parent=window.area, on=local_day(window.until))
+    cells = atlas.areas(session, level=window.level, parent=window.area, on=window.last_day)
     if cells.empty:
         raise InvalidInput(
             "no_cells",
@@ -235,7 +240,7 @@ def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
 
 
 def _households_below(session: Session, window: Window) -> dict[str, float]:
-    leaves = atlas.areas(session, parent=window.area, on=local_day(window.until))
+    leaves = atlas.areas(session, parent=window.area, on=window.last_day)
     leaves = leaves[leaves["households"].notna()]
     length = CODE_LENGTH[window.level]
     if leaves.empty:

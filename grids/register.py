@@ -21,13 +21,15 @@ from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput, NotFound
 from grids import trace
 from grids.ladder import tasks_of
+from grids.offers import Action, actions
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import INCIDENT, OPEN_STATUSES, IncidentStatus
+from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Actor, Role, Scope
-from grids.rules.tasks import TASK, TaskRole, TaskStatus
-from grids.rules.whistles import WHISTLE, WhistleStatus
+from grids.rules.tasks import TASK, TaskStatus
+from grids.rules.whistles import WhistleStatus
 from grids.scope import incidents_in, tasks_in, under, whistles_in
 from grids.tables import (
+    IS_OPEN,
     Callback,
     Category,
     Deadline,
@@ -92,18 +94,6 @@ class Receipt:
 
     whistles: Sequence[Whistle]
     clocks: Sequence[Deadline]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing a person may do now: a verb of the state table on an incident, a whistle or a task.
-
-    key : number of the incident or whistle, or id of the task.
-    """
-
-    machine: str
-    key: str
-    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +175,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         walls.append(Incident.status.in_(filters.statuses))
     if filters.open_only:
         walls.append(Incident.status.in_(OPEN_STATUSES))
+    if filters.open_only or (filters.statuses and OPEN_STATUSES.issuperset(filters.statuses)):
+        walls.append(IS_OPEN)
     if filters.category:
         walls.append(Incident.category_code == filters.category)
     if filters.grade:
@@ -403,9 +395,23 @@ def find_tasks(
         query = query.where(Task.status.in_(statuses))
     if department:
         query = query.where(Task.department.has(code=department))
+    rows = session.execute(query).all()
+    beside: dict[int, list[Task]] = {}  # a lead completes last: what it may do hangs on the other parts
+    for other in session.scalars(select(Task).where(Task.whistle_id.in_({row[1].id for row in rows}))):
+        beside.setdefault(other.whistle_id, []).append(other)
     return [
-        TaskRow(task, whistle, incident, category, actions(actor, incident, [whistle], [task]))
-        for task, whistle, incident, category in session.execute(query)
+        TaskRow(
+            task,
+            whistle,
+            incident,
+            category,
+            tuple(
+                act
+                for act in actions(actor, incident, [whistle], beside[whistle.id])
+                if act.machine != TASK.name or _on_task(act, task.id)
+            ),
+        )
+        for task, whistle, incident, category in rows
     ]
 
 
@@ -432,54 +438,3 @@ def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
 
 def _on_task(action: Action, task_id: int) -> bool:
     return action.machine == TASK.name and action.key == str(task_id)
-
-
-# what the person at the screen starts; the rest follows by itself or has a page of its own
-_FOLLOWS = frozenset({"start", "climb", "resolve", "close", "progress", "complete_whistle", "accept_part"})
-
-
-def actions(
-    actor: Actor, incident: Incident, whistles: Sequence[Whistle], tasks: Sequence[Task]
-) -> tuple[Action, ...]:
-    """Return what this person may do with a case now, from the state tables alone."""
-    found: list[Action] = []
-    if actor.scope.covers(incident.grid_code):
-        for verb in INCIDENT.actions(incident.status, actor.role):
-            if verb not in _FOLLOWS and not (verb == "place" and incident.placement != "outside"):
-                found.append(Action(INCIDENT.name, incident.number, verb))  # noqa: PERF401 - reads better
-        for whistle in whistles:
-            if incident.status is IncidentStatus.HANDLING or whistle.level == 3:
-                found += [
-                    Action(WHISTLE.name, whistle.number, verb)
-                    for verb in WHISTLE.actions(whistle.status, actor.role, level=whistle.level)
-                    if verb != "issue" and not (verb == "verify" and _parts_open(tasks))
-                ]
-            if whistle.status is WhistleStatus.IN_PROGRESS and actor.role in _TOWN and not _parts_open(tasks):
-                found.append(Action(WHISTLE.name, whistle.number, "verify"))
-    for task in tasks:
-        mine = actor.department_id == task.department_id
-        if not mine and not actor.scope.covers(incident.grid_code):
-            continue
-        for verb in TASK.actions(task.status, actor.role):
-            if verb == "accept" or (actor.role is Role.DEPARTMENT_DUTY and not mine):
-                continue
-            if verb == "complete" and task.role is TaskRole.LEAD and _others_open(task, tasks):
-                continue
-            found.append(Action(TASK.name, str(task.id), verb))
-    return tuple(found)
-
-
-_TOWN = frozenset({Role.TOWN_OFFICE, Role.TOWN_GRID_CENTRE})
-_PART_DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.ACCEPTED_OK, TaskStatus.SCORED})
-
-
-def _parts_open(tasks: Sequence[Task]) -> bool:
-    return any(task.status not in _PART_DONE for task in tasks)
-
-
-def _others_open(lead: Task, tasks: Sequence[Task]) -> bool:
-    return any(
-        task.status not in _PART_DONE
-        for task in tasks
-        if task.whistle_id == lead.whistle_id and task is not lead
-    )

@@ -16,10 +16,10 @@ from grids.case import Case
 from grids.ladder import resolve_incident, resume_handling, said, send_task_back, tasks_of
 from grids.rules.assessment import TOWN_WEIGHTS, score_town, shown
 from grids.rules.deadlines import DeadlineKind
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import INCIDENT, IncidentStatus
 from grids.rules.permissions import SYSTEM, Actor, Role, require_department
 from grids.rules.phones import check_phone
-from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
+from grids.rules.tasks import DONE_STATUSES, TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.whistles import WhistleStatus
 from grids.tables import Score, Task
 
@@ -157,7 +157,7 @@ def complete(
     case, whistle, task = Case.of_task(session, task_id, by, now)
     require_department(by, task.department_id)
     others = [other for other in tasks_of(session, whistle.id) if other.id != task.id]
-    open_parts = [other for other in others if other.status not in _DONE]
+    open_parts = [other for other in others if other.status not in DONE_STATUSES]
     if task.role is TaskRole.LEAD and open_parts:
         raise Conflict(
             "parts_open",
@@ -175,16 +175,29 @@ def complete(
     return task
 
 
-_DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.ACCEPTED_OK, TaskStatus.SCORED})
-
-
 def rework(session: Session, task_id: int, *, comment: str, by: Actor, now: datetime) -> Task:
-    """Send a department's part back (row T8); a resolved incident goes back to work with it (row I10)."""
+    """Send a department's part back (row T8); a resolved incident goes back to work with it (row I10).
+
+    Raises `Conflict` for a part of an incident that is verified or closed, or of a round that is over: such an
+    incident is reopened instead.
+    """
     said(comment, "comment", "say what is still wrong")
     case, whistle, task = Case.of_task(session, task_id, by, now)
+    if whistle.round != case.incident.round:
+        raise Conflict(
+            "illegal_transition",
+            f"this part belongs to round {whistle.round} of the case, which is over",
+            machine=TASK.name,
+            state=task.status,
+            action="rework",
+            allowed=[],
+        )
+    resolved = case.incident.status is not IncidentStatus.HANDLING
+    if resolved:
+        INCIDENT.decide(case.incident.status, "rework", SYSTEM.role)
     send_task_back(case, whistle, task, comment, by=by)
-    if case.incident.status is IncidentStatus.RESOLVED:
-        case.move(case.incident, "rework", {"comment": comment})
+    if resolved:
+        case.move(case.incident, "rework", {"comment": comment}, by=SYSTEM)
         case.stop_clock(DeadlineKind.VERIFY, void=True)
         resume_handling(case)
     session.flush()

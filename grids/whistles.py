@@ -89,11 +89,10 @@ def assign(
     said(office, "office", "name the town's office")
     said(instruction, "instruction", "say what the office has to do")
     case, whistle = Case.of_whistle(session, number, by, now)
-    case.move(
-        whistle, "assign", {"office": office, "instruction": instruction, "due_at": case.incident.due_at}
-    )
+    due_at = case.handle_by()
+    case.move(whistle, "assign", {"office": office, "instruction": instruction, "due_at": due_at})
     whistle.office, whistle.instruction, whistle.tasked_at = office, instruction, now
-    whistle.due_at = case.incident.due_at
+    whistle.due_at = due_at
     case.stop_clock(DeadlineKind.ASSIGN, whistle=whistle)
     case.tell((Role.TOWN_OFFICE, Role.TOWN_LEADER), "whistle.assigned", whistle=whistle.number, office=office)
     session.flush()

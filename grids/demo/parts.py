@@ -6,7 +6,7 @@ Each function does to a `Chronicle` what its namesake in `grids.joint` and `grid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from grids.demo.acts import resolve
@@ -14,7 +14,7 @@ from grids.demo.chronicle import Chronicle, Thing
 from grids.demo.copying import Sheets
 from grids.rules.assessment import score_town
 from grids.rules.deadlines import CHECK_IN_GRACE, DeadlineKind, confirm_limit
-from grids.rules.limits import Limit, Unit
+from grids.rules.limits import Limit
 from grids.rules.permissions import SYSTEM, Actor
 from grids.rules.tasks import TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.trace import rendered
@@ -66,7 +66,7 @@ def confirm(case: Chronicle, by: Actor) -> None:
 def _issue(case: Chronicle, whistle: Thing, code: str, role: TaskRole, letter: str) -> None:
     body = case.book.bodies[case.cell[:6], code]
     minutes = case.incident.row["limits"]["response_minutes"]
-    respond_by = case.book.due(case.now, Limit(minutes / 60, Unit.NATURAL_HOUR))
+    respond_by = case.now + timedelta(minutes=minutes)
     row: dict[str, Any] = {
         **dict.fromkeys(_TASK_COLUMNS),
         "id": next(case.book.ids["task"]),

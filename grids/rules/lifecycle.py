@@ -125,7 +125,8 @@ INCIDENT: Machine[IncidentStatus] = Machine(
             {Role.GRID_LEADER, Role.TOWN_OFFICE, Role.SYSTEM},
         ),
         _row("I10", "verify", {_S.RESOLVED}, _S.VERIFIED, {Role.GRID_WORKER, Role.TOWN_OFFICE}),
-        _row("I10", "rework", {_S.RESOLVED}, _S.HANDLING, {Role.GRID_WORKER, Role.TOWN_OFFICE}),
+        # by the system where the town sends a department's part back
+        _row("I10", "rework", {_S.RESOLVED}, _S.HANDLING, {Role.GRID_WORKER, Role.TOWN_OFFICE, Role.SYSTEM}),
         _row(
             "I11",
             "callback",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from grids.rules.machine import Machine, Transition
 from grids.rules.permissions import Role
 
-__all__ = ["TASK", "CheckInMethod", "TaskRole", "TaskStatus"]
+__all__ = ["DONE_STATUSES", "TASK", "CheckInMethod", "TaskRole", "TaskStatus"]
 
 
 class TaskStatus(StrEnum):
@@ -46,6 +46,9 @@ _R = Role
 _DUTY = {_R.DEPARTMENT_DUTY}
 _TOWN = {_R.TOWN_OFFICE, _R.TOWN_GRID_CENTRE}
 _DECIDE = {_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM}
+DONE_STATUSES = frozenset({_S.COMPLETED, _S.ACCEPTED_OK, _S.SCORED})
+"""The department has done its part, whatever the town thinks of it."""
+
 _OPEN = {_S.PENDING_RESPONSE, _S.RESPONDED, _S.CHECKED_IN, _S.IN_ACTION, _S.REWORK}
 
 
@@ -82,6 +85,8 @@ TASK: Machine[TaskStatus] = Machine(
         _row("T7", "complete", {_S.IN_ACTION, _S.REWORK}, _S.COMPLETED, _DUTY),
         _row("T8", "accept", {_S.COMPLETED}, _S.ACCEPTED_OK, _TOWN),
         _row("T8", "rework", {_S.COMPLETED, _S.ACCEPTED_OK}, _S.REWORK, _TOWN | {_R.SYSTEM}),
+        # the whole case failed its check: what was scored is done and scored anew
+        _row("T8", "rework", {_S.SCORED}, _S.REWORK, {_R.SYSTEM}),
         *(_row("T9", "extend", {state}, state, _DUTY, offered=False) for state in sorted(_OPEN)),
         _row("T10", "score", {_S.ACCEPTED_OK}, _S.SCORED, {_R.TOWN_OFFICE}),
         _row("T10", "appeal", {_S.SCORED}, _S.SCORED, _DUTY, offered=False),

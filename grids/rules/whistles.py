@@ -107,7 +107,14 @@ WHISTLE: Machine[WhistleStatus] = Machine(
         _row("W8", 3, "progress", {_S.ISSUED}, _S.IN_PROGRESS, {_R.SYSTEM}),
         _row("W8", 3, "complete", {_S.IN_PROGRESS}, _S.COMPLETED, {_R.SYSTEM}),
         _row("W8", 3, "verify", {_S.COMPLETED}, _S.VERIFIED, _TOWN),
-        _row("W8", 3, "rework", {_S.COMPLETED, _S.VERIFIED}, _S.IN_PROGRESS, {_R.SYSTEM}),
+        _row(
+            "W8",
+            3,
+            "rework",
+            {_S.COMPLETED, _S.VERIFIED, _S.SCORED, _S.ARCHIVED},
+            _S.IN_PROGRESS,
+            {_R.SYSTEM},
+        ),
         _row("W8", 3, "score", {_S.VERIFIED}, _S.SCORED, {_R.SYSTEM}),
         _row("W8", 3, "archive", {_S.SCORED}, _S.ARCHIVED, {_R.TOWN_GRID_CENTRE}),
         _row(

@@ -23,16 +23,16 @@ TODAY = date(2026, 3, 2)
 WEST, SOUTH, STEP = 117.0, 36.0, 0.01
 
 
-def features(cells, district="990101", names=None):
+def features(cells, district="990101", names=None, south=SOUTH):
     """Return a grid of one town with one community in a row of square cells, from widths in steps."""
     edges = [WEST]
     for width in cells:
         edges.append(round(edges[-1] + width * STEP, 6))
-    whole = box(WEST, SOUTH, edges[-1], SOUTH + STEP)
+    whole = box(WEST, south, edges[-1], south + STEP)
     shapes = {district: whole, f"{district}001": whole, f"{district}001001": whole}
     for number in range(len(cells)):
         code = f"{district}001001{number + 1:03d}"
-        shapes[code] = box(edges[number], SOUTH, edges[number + 1], SOUTH + STEP)
+        shapes[code] = box(edges[number], south, edges[number + 1], south + STEP)
     return {code: (shape, (names or {}).get(code, f"第{code[-3:]}")) for code, shape in shapes.items()}
 
 
@@ -165,6 +165,17 @@ def test_editions_of_two_districts_are_in_force_side_by_side(session, load):
         editions.publish(session, edition.id, by="王", now=NOW)
 
     assert here.effective_to is None
+    assert {code[:6] for code in atlas.current(session, on=TODAY).codes} == {"990101", "990102"}
+
+
+def test_an_edition_that_would_leave_a_district_without_a_grid_is_refused(session, load):
+    both, one = load(features([1, 1]) | features([1, 1], district="990102", south=36.02)), load([2])
+    editions.publish(session, both.id, by="王", now=NOW)
+
+    with pytest.raises(Conflict) as refused:
+        editions.publish(session, one.id, by="王", now=NOW)
+
+    assert (refused.value.code, refused.value.facts["districts"]) == ("districts_left_out", ["990102"])
     assert {code[:6] for code in atlas.current(session, on=TODAY).codes} == {"990101", "990102"}
 
 

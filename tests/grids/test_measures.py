@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from gis.errors import InvalidInput
 from grids import measures, tasks, whistles
@@ -12,6 +13,7 @@ from grids.measures import HotspotMetric, ResponseMetric, Window
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import IncidentStatus
 from grids.rules.permissions import Scope
+from grids.tables import Edition, EditionStatus
 
 pytestmark = pytest.mark.database
 ALL = Scope(everything=True)
@@ -40,6 +42,18 @@ def test_counts_of_children_sum_to_their_parent_at_every_level(city):
     assert totals == [6, 6, 6, 6]
     towns = measures.hotspots(city.session, ALL, window(city, GridLevel.TOWN))
     assert by_code(towns, "n") == {"990101001": 4, "990101002": 2}
+
+
+def test_a_month_is_drawn_on_its_own_grid_though_another_begins_when_it_ends(city):
+    city.report()
+    end = datetime(2026, 6, 30, 16, 0, tzinfo=UTC)  # midnight in the city: the first of July
+    edition = city.session.scalars(select(Edition)).one()
+    edition.status, edition.effective_to = EditionStatus.SUPERSEDED, date(2026, 7, 1)
+    city.session.flush()
+
+    cells = measures.hotspots(city.session, ALL, window(city, GridLevel.TOWN, until=end))
+
+    assert by_code(cells, "n") == {"990101001": 1, "990101002": 0}
 
 
 def test_a_rate_has_the_households_below_as_its_denominator(city):

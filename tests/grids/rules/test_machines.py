@@ -26,7 +26,6 @@ ENDS = {
     IncidentStatus.CANCELLED,
     WhistleStatus.ESCALATED,
     WhistleStatus.RETURNED_TO_COMMUNITY,
-    WhistleStatus.ARCHIVED,
     WhistleStatus.REFUSED,
     WhistleStatus.WITHDRAWN,
     TaskStatus.RETURNED,
