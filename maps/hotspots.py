@@ -70,7 +70,7 @@ def hotspot_map(
     columns = {words("Cases"): [number(float(n)) for n in cells["n"]]}
     if rate:
         columns[words("Per 1,000 households")] = [_rate(value) for value in cells["value"]]
-    if "denominator" in cells.columns:
+    if "denominator" in cells.columns and cells["denominator"].notna().any():
         columns[words("Households")] = [number(value) for value in cells["denominator"].astype(float)]
     if rate:
         few = (cells["n"] > 0) & (cells["n"] < FEW_CASES)

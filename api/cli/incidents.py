@@ -42,7 +42,9 @@ def import_table(
         Path | None,
         typer.Option(help="Where rows that cannot be used go; by default here, after the table's name."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at every row and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at every row; only the rejects are written.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import the incidents of another system, all of them or none; the same file again adds nothing.

@@ -36,7 +36,10 @@ def locate(
     lon_column: Annotated[str | None, typer.Option(help="By default lon, lng or longitude.")] = None,
     lat_column: Annotated[str | None, typer.Option(help="By default lat or latitude.")] = None,
     frame: Annotated[
-        str, typer.Option(help="What the coordinates are counted in: WGS84, CGCS2000, GCJ02 or BD09.")
+        str,
+        typer.Option(
+            help="What the coordinates are counted in: WGS84 (by default), CGCS2000, GCJ02 or BD09."
+        ),
     ] = "WGS84",
     encoding: Encoding = None,
     rejects: Annotated[

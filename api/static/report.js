@@ -16,49 +16,67 @@
   L.control.scale({ imperial: false }).addTo(map);
   map.fitBounds([[south, west], [north, east]]);
 
-  /* ---- the cells in sight, of the level that the zoom can show ---- */
+  /* ---- the areas in sight, of the level that the zoom can show, and bolder those that they lie in ---- */
 
+  const ABOVE = { community: "town", building_group: "community" };
   const cells = L.geoJSON(null, { interactive: false, style: { color: "#5B6B82", weight: 1, fillColor: "#FFFFFF", fillOpacity: 0.9 } }).addTo(map);
+  const parents = L.geoJSON(null, { interactive: false, style: { color: "#1F3A5F", weight: 2, fill: false } }).addTo(map);
   const names = L.layerGroup().addTo(map);
   let shown = "";
   let asked = null;
 
   function level() {
     const zoom = map.getZoom();
-    if (zoom < 11) return "town";
+    if (zoom < 11.5) return "town";
     return zoom < 14 ? "community" : "building_group";
   }
 
   function drawCells() {
     const box = map.getBounds().pad(0.15);
     const edges = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()].map((edge) => edge.toFixed(4)).join(",");
-    const address = "/api/grids?level=" + level() + "&bbox=" + edges;
+    const own = level();
+    const address = own + edges;
     if (address === shown) return;
     shown = address;
     if (asked) asked.abort();
     asked = new AbortController();
-    fetch(address, { signal: asked.signal, headers: { Accept: "application/geo+json" } })
-      .then((answer) => (answer.ok ? answer.json() : null))
-      .then((found) => {
+    const ask = (one) => fetch("/api/grids?level=" + one + "&bbox=" + edges, { signal: asked.signal, headers: { Accept: "application/geo+json" } })
+      .then((answer) => (answer.ok ? answer.json() : null));
+    Promise.all([ask(own), ABOVE[own] ? ask(ABOVE[own]) : null])
+      .then(([found, above]) => {
         if (!found || address !== shown) return;
         cells.clearLayers();
+        parents.clearLayers();
         names.clearLayers();
         cells.addData(found);
+        if (above) parents.addData(above);
         cells.bringToBack();
-        label(found.features);
+        const taken = [];
+        if (map.getZoom() < 16) label(parents, "cell-name cell-name-above", 1.4, taken);
+        label(cells, "cell-name", 1, taken);
       })
       .catch(() => { /* the form works without the outlines */ });
   }
 
-  function label(features) {
-    if (features.length > 40) return;
+  // A name stands in the middle of its area, if it fits there and covers no other name.
+  function label(areas, className, spill, taken) {
     const sight = map.getBounds();
-    cells.eachLayer((cell) => {
-      const centre = cell.getBounds().getCenter();
-      if (!sight.contains(centre)) return;
+    areas.eachLayer((area) => {
+      const box = area.getBounds();
+      const middle = area.getCenter();
+      if (!sight.contains(middle)) return;
+      const low = map.latLngToContainerPoint(box.getSouthWest());
+      const high = map.latLngToContainerPoint(box.getNorthEast());
+      const name = area.feature.properties.name;
+      const wide = Array.from(name).reduce((sum, letter) => sum + (letter > "\u2E80" ? 14 : 8), 4);
+      if (wide > (high.x - low.x) * spill || low.y - high.y < 18) return;
+      const { x, y } = map.latLngToContainerPoint(middle);
+      if (taken.some((other) => Math.abs(other.x - x) < (other.wide + wide) / 2 && Math.abs(other.y - y) < 18)) return;
+      taken.push({ x, y, wide });
       const text = document.createElement("span");
-      text.textContent = cell.feature.properties.name;
-      names.addLayer(L.marker(centre, { interactive: false, keyboard: false, icon: L.divIcon({ className: "cell-name", html: text, iconSize: [120, 18] }) }));
+      text.textContent = name;
+      const icon = L.divIcon({ className, html: text, iconSize: [wide, 18] });
+      names.addLayer(L.marker(middle, { interactive: false, keyboard: false, icon }));
     });
   }
 

@@ -14,20 +14,17 @@ from shapely.geometry import MultiPolygon
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from grids import calendars, incidents, ladder
+from grids import directory, incidents, ladder
+from grids.founding import ensure_defaults
 from grids.incidents import Report
-from grids.rules.categories import shipped_categories
-from grids.rules.departments import DepartmentKind
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel
 from grids.rules.permissions import Actor, Role
 from grids.rules.whistles import WhistleLevel
 from grids.tables import (
     Base,
-    Category,
     Deadline,
     Department,
-    DutyBasis,
     Edition,
     EditionStatus,
     Grid,
@@ -35,7 +32,6 @@ from grids.tables import (
     Message,
     Person,
     Post,
-    Responsibility,
     Trace,
     Whistle,
 )
@@ -181,40 +177,7 @@ def _found(session: Session, clock: Any) -> City:
                 boundary=from_shape(shape, srid=4490),
             )
         )
-    for rule in shipped_categories():
-        session.add(
-            Category(
-                code=rule.code,
-                field_code=rule.field_code,
-                field_name=rule.field_zh,
-                field_name_en=rule.field_en,
-                kind=rule.kind,
-                name=rule.name_zh,
-                name_en=rule.name_en,
-                grade=rule.grade,
-                response_minutes=rule.response_limit_min,
-                arrive_hours=rule.arrive_limit_h,
-                handle_value=rule.handle_limit.value,
-                handle_unit=rule.handle_limit.unit,
-                whistle_level=rule.whistle_level,
-                callback_required=rule.callback_required,
-                long_process=rule.long_process,
-                recurrence_radius_m=rule.recurrence_radius_m,
-                evidence=list(rule.evidence),
-            )
-        )
-        session.add(
-            Responsibility(
-                category_code=rule.code,
-                area_code="",
-                lead=rule.lead,
-                cooperating=list(rule.cooperating),
-                basis=DutyBasis.DEFAULT,
-                source="test",
-                effective_from=date(2020, 1, 1),
-            )
-        )
-    calendars.load_years(session, [2025, 2026])
+    ensure_defaults(session, [DISTRICT], now=clock())
     _people(made)
     session.flush()
     return made
@@ -239,11 +202,7 @@ def _people(city: City) -> None:
     for login, role, area in places:
         city.people[login] = _person(city, login, role, area=area)
     for code in ("SCJG", "CG", "STHJ", "GA", "JJ"):
-        body = Department(
-            district_code=DISTRICT, code=code, name=f"区{code}局", name_en=code, kind=DepartmentKind.BUREAU
-        )
-        city.session.add(body)
-        city.session.flush()
+        body = directory.department(city.session, DISTRICT, code)
         city.people[code] = _person(city, code, Role.DEPARTMENT_DUTY, department=body)
 
 
