@@ -34,6 +34,7 @@ __all__ = [
     "Place",
     "areas",
     "current",
+    "day_with_grid",
     "grid",
     "in_force",
     "levels_of",
@@ -163,6 +164,19 @@ def in_force(on: date) -> ColumnElement[bool]:
         Edition.effective_from <= on,
         or_(Edition.effective_to.is_(None), Edition.effective_to > on),
     )
+
+
+def day_with_grid(session: Session, day: date) -> date:
+    """Return a day, or the first day of the oldest published edition where the day lies before it.
+
+    So older history is shown on the oldest grid that there is.
+    """
+    first = session.scalar(
+        select(func.min(Edition.effective_from)).where(
+            Edition.status.in_((EditionStatus.PUBLISHED, EditionStatus.SUPERSEDED))
+        )
+    )
+    return max(day, first) if first is not None else day
 
 
 # by connection pool, which all engines on one database share

@@ -224,7 +224,8 @@ def _as(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
 
 
 def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
-    cells = atlas.areas(session, level=window.level, parent=window.area, on=window.last_day)
+    day = atlas.day_with_grid(session, window.last_day)
+    cells = atlas.areas(session, level=window.level, parent=window.area, on=day)
     if cells.empty:
         raise InvalidInput(
             "no_cells",
@@ -233,14 +234,14 @@ def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
             got=window.level.value,
         )
     if cells["households"].isna().any():
-        below = _households_below(session, window)
+        below = _households_below(session, window, day)
         homes = cells["households"].astype(float)
         cells["households"] = homes.fillna(cells["code"].map(below).astype(float))
     return cells
 
 
-def _households_below(session: Session, window: Window) -> dict[str, float]:
-    leaves = atlas.areas(session, parent=window.area, on=window.last_day)
+def _households_below(session: Session, window: Window, day: date) -> dict[str, float]:
+    leaves = atlas.areas(session, parent=window.area, on=day)
     leaves = leaves[leaves["households"].notna()]
     length = CODE_LENGTH[window.level]
     if leaves.empty:

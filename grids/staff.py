@@ -13,7 +13,7 @@ from gis.errors import Conflict, InvalidInput, NotFound
 from grids import atlas, directory
 from grids.accounts import hash_password
 from grids.rules.calendar import local_day
-from grids.rules.permissions import Role
+from grids.rules.permissions import POST_DIGITS, Role
 from grids.rules.phones import check_phone
 from grids.tables import Person, Post, WebSession
 
@@ -100,6 +100,15 @@ def _place(session: Session, new: NewPerson, now: datetime) -> tuple[str | None,
         )
     atlas.grid(session, new.area, on=local_day(now))
     if new.department is None:
+        digits = POST_DIGITS.get(new.role, (6,))
+        if len(new.area) not in digits:
+            wanted = " or ".join(map(str, digits))
+            raise InvalidInput(
+                "bad_post",
+                f"a {new.role.value} works in an area whose code has {wanted} digits; {new.area} has {len(new.area)}",
+                field="area",
+                got=new.area,
+            )
         return new.area, None
     return None, directory.department(session, new.area[:6], new.department).id
 

@@ -102,6 +102,8 @@ def _prepare(database: Database, scale: Size | None, reset: bool) -> list[KnownL
                 got=scale.value,
             )
         if found.demo is None:
+            wanted = Scale((scale or Size.DISTRICT).value)
+            typer.echo(f"making the demo ({wanted.value}), once", err=True)
             with progress(None, " cases", "making") as bar:
 
                 def tell(done: int, total: int, what: str) -> None:
@@ -109,7 +111,6 @@ def _prepare(database: Database, scale: Size | None, reset: bool) -> list[KnownL
                     bar.set_description(what, refresh=False)
                     bar.update(done - bar.n)
 
-                wanted = Scale((scale or Size.DISTRICT).value)
                 make(session, scale=wanted, seed=_SEED, now=system_clock(), progress=tell)
         logins = contents.shared_logins(session)
         session.commit()

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from gis.errors import Forbidden, NotFound
 
-__all__ = ["SYSTEM", "Actor", "Role", "Scope", "require_area", "require_department"]
+__all__ = ["POST_DIGITS", "SYSTEM", "Actor", "Role", "Scope", "require_area", "require_department"]
 
 
 class Role(StrEnum):
@@ -29,6 +29,18 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
     SYSTEM = "system"
+
+
+POST_DIGITS: dict[Role, tuple[int, ...]] = {
+    # where the grid has no building groups, the community is the cell
+    Role.GRID_WORKER: (15, 12),
+    Role.BUILDING_LEADER: (15, 12),
+    Role.GRID_LEADER: (12,),
+    Role.TOWN_OFFICE: (9,),
+    Role.TOWN_GRID_CENTRE: (9,),
+    Role.TOWN_LEADER: (9,),
+}
+"""Digits of the code of the area that a post is for; posts that are not named here are the district's, with 6."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,3 +216,14 @@ def issued_case(city):
     )
     joint.confirm(city.session, whistle.number, by=city["town"], now=city.clock())
     return incident
+
+
+def test_history_older_than_the_grid_is_drawn_on_the_oldest_grid(city):
+    city.report().received_at = city.clock() - timedelta(days=365 * 12)
+    city.session.flush()
+    long_ago = city.clock() - timedelta(days=365 * 12)
+    period = {"since": long_ago - timedelta(days=1), "until": long_ago + timedelta(days=1)}
+
+    cells = measures.hotspots(city.session, ALL, window(city, GridLevel.TOWN, **period))
+
+    assert by_code(cells, "n") == {"990101001": 1, "990101002": 0}

@@ -54,6 +54,8 @@ def test_duty_in_a_department_is_for_the_department(city):
         ({"role": Role.SYSTEM}, "bad_post"),
         ({"role": Role.DEPARTMENT_DUTY}, "bad_post"),
         ({"department": "SCJG"}, "bad_post"),
+        ({"role": Role.TOWN_LEADER, "area": "990101"}, "bad_post"),
+        ({"role": Role.HOTLINE_DESK}, "bad_post"),
         ({"role": Role.DEPARTMENT_DUTY, "department": "XX"}, "unknown_department"),
         ({"phone": "110"}, "bad_phone"),
     ],
