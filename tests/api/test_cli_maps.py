@@ -88,7 +88,7 @@ def test_without_chromium_a_picture_is_refused_before_anything_is_drawn(draw, mo
         ("area", (), {"area": "110101"}, "grid_not_found"),
         ("recurrences", (), {"area": "110101"}, "grid_not_found"),
         ("hotspots", (), {"area": "99"}, "wrong_grid_code"),
-        ("responses", ("--from", "2001-01-01", "--to", "2001-12-31"), {}, "no_cells"),
+        ("responses", ("--level", "district"), {"area": "990101001"}, "no_cells"),
         ("hotspots", ("--category", "99-999"), {}, "unknown_category"),
         ("hotspots", ("--from", "2026-05-02", "--to", "2026-05-01"), {}, "bad_period"),
         ("hotspots", (), {"output": "nowhere/map.html"}, "cannot_write"),
