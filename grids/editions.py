@@ -14,9 +14,10 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from gis.crs import STORAGE_SRID, metric_crs
+from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, CoverageBroken, InvalidInput, NotFound
 from gis.faults import CoverageReport
+from gis.plane import areas_m2
 from grids import atlas
 from grids.founding import ensure_defaults
 from grids.plan import GridSet
@@ -59,8 +60,6 @@ def load(
     )
     session.add(edition)
     session.flush()
-    west, south, east, north = frame.total_bounds
-    metres = frame.to_crs(metric_crs((west + east) / 2, (south + north) / 2)).area
     rows = [
         {
             "edition_id": edition.id,
@@ -75,7 +74,7 @@ def load(
         }
         for row, area in zip(
             (_Row(*values) for values in frame[list(_Row._fields)].itertuples(index=False, name=None)),
-            metres,
+            areas_m2(frame),
             strict=True,
         )
     ]

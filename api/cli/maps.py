@@ -114,7 +114,7 @@ def responses(
     category: Category = None,
     since: From = None,
     until: To = None,
-    metric: Annotated[str, typer.Option(help="respond, arrive or handle.")] = "handle",
+    metric: Annotated[str, typer.Option(help="accept, respond, arrive or handle.")] = "handle",
     language: In = Language.CHINESE,
 ) -> None:
     """Draw how long a step took, the median by grid; by default of the last 30 days."""
@@ -129,7 +129,7 @@ def responses(
         window = _window(session, area, level, category, since, until, now)
         drawn = response_map(
             measures.responses(session, SYSTEM.scope, window, chosen, now=now),
-            chosen.value,  # the map refuses a step that it has no words for
+            chosen.value,
             level=window.level.value,
             period=_days(window),
             category=_category_name(session, category, words),
