@@ -17,6 +17,7 @@ from grids.rules.calendar import local_day
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import shipped_departments
 from grids.rules.holidays import known_years
+from grids.rules.responsibilities import RuleKind
 from grids.tables import CalendarDay, Department, DutyBasis, Responsibility
 
 __all__ = ["ensure_defaults"]
@@ -34,6 +35,7 @@ def ensure_defaults(session: Session, districts: Sequence[str], *, now: datetime
     if not session.scalar(select(func.count()).select_from(Responsibility)):
         duties = [
             {
+                "kind": RuleKind.DEFAULT,
                 "category_code": rule.code,
                 "area_code": "",
                 "lead": rule.lead,

@@ -33,6 +33,7 @@ from grids.rules.categories import shipped_categories
 from grids.rules.departments import shipped_departments
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Role
+from grids.rules.responsibilities import RuleKind
 from grids.tables import (
     Category,
     Department,
@@ -191,6 +192,7 @@ def _duties(session: Session) -> None:
         )
         session.add(
             Responsibility(
+                kind=RuleKind.DEFAULT,
                 category_code=rule.code,
                 area_code="",
                 lead=rule.lead,

@@ -18,6 +18,7 @@ from grids.directory import Duty
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import DepartmentRule, shipped_departments
 from grids.rules.levels import GridLevel
+from grids.rules.responsibilities import RuleKind
 from grids.tables import Department, DutyBasis, Responsibility, Station
 
 __all__ = ["Body", "Duties", "found_bodies", "list_duties"]
@@ -161,6 +162,7 @@ def _duty(
     since: date,
 ) -> dict[str, Any]:
     return {
+        "kind": RuleKind.DEFAULT if basis is DutyBasis.DEFAULT else RuleKind.LISTED,
         "category_code": category,
         "area_code": area,
         "lead": lead,

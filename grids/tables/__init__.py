@@ -6,7 +6,7 @@ from grids.tables.base import Base
 from grids.tables.calendar import CalendarDay
 from grids.tables.category import Category, DutyBasis, Responsibility
 from grids.tables.deadline import Deadline
-from grids.tables.grid import Edition, EditionStatus, Grid
+from grids.tables.grid import Edition, EditionStatus, Grid, Lineage, OpenCases
 from grids.tables.incident import IS_OPEN, Callback, Incident, NumberSeries, Placement, Reporter, Solved
 from grids.tables.message import IdempotencyKey, Message
 from grids.tables.organisation import Department, Station
@@ -28,8 +28,10 @@ __all__ = [
     "Grid",
     "IdempotencyKey",
     "Incident",
+    "Lineage",
     "Message",
     "NumberSeries",
+    "OpenCases",
     "Person",
     "Placement",
     "Post",

@@ -7,12 +7,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, Numeric, String
+from geoalchemy2 import Geometry, WKBElement
+from sqlalchemy import CheckConstraint, Index, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grids.rules.categories import CategoryKind
 from grids.rules.grading import Grade
 from grids.rules.limits import Limit, Unit
+from grids.rules.responsibilities import RuleKind
 from grids.tables.base import Base, Code, coded
 
 __all__ = ["Category", "DutyBasis", "Responsibility"]
@@ -58,19 +60,36 @@ class Category(Base):
 
 
 class Responsibility(Base):
-    """Which department leads and which cooperate for a category in an area, from a date on.
+    """Which department leads and which cooperate for a category in a place, from a date on.
 
-    The longest area code that covers the incident wins; `area_code` "" is the default everywhere.
+    The place is an area by its code ("" is everywhere), and inside it a polygon where there is one. Which of the
+    rules that fit an incident decides is `grids.rules.responsibilities.choose`.
     """
 
     __tablename__ = "responsibility"
-    __table_args__ = (Index("ix_responsibility_category_area", "category_code", "area_code"),)
+    __table_args__ = (
+        Index("ix_responsibility_category_area", "category_code", "area_code"),
+        Index("ix_responsibility_boundary", "boundary", postgresql_using="gist"),
+        CheckConstraint("lead is not null or kind = 'special_grid'", name="lead"),
+        CheckConstraint("category_code is not null or boundary is not null", name="everything"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    category_code: Mapped[str] = mapped_column(String(8, collation="C"))
+    kind: Mapped[RuleKind] = mapped_column(coded(RuleKind))
+    name: Mapped[
+        str | None
+    ]  # of a special grid or a spatial exception, such as a market or a planning red line
+    category_code: Mapped[str | None] = mapped_column(
+        String(8, collation="C")
+    )  # None: whatever happens there
     area_code: Mapped[Code]
-    lead: Mapped[str] = mapped_column(String(16))
+    boundary: Mapped[WKBElement | None] = mapped_column(
+        Geometry("MULTIPOLYGON", srid=4490, spatial_index=False)
+    )
+    lead: Mapped[str | None] = mapped_column(String(16))
     cooperating: Mapped[list[Any]]
+    contact_name: Mapped[str | None]  # the special grid's own person
+    contact_phone: Mapped[str | None]
     basis: Mapped[DutyBasis] = mapped_column(coded(DutyBasis))
     source: Mapped[str]
     effective_from: Mapped[date]

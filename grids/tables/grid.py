@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from grids.rules.levels import GridLevel
 from grids.tables.base import Base, Code, coded
 
-__all__ = ["Edition", "EditionStatus", "Grid"]
+__all__ = ["Edition", "EditionStatus", "Grid", "Lineage", "OpenCases"]
 
 
 class EditionStatus(StrEnum):
@@ -22,6 +22,13 @@ class EditionStatus(StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
+
+
+class OpenCases(StrEnum):
+    """What becomes of open incidents when an edition takes the place of another: a choice of who publishes it."""
+
+    FOLLOW = "follow"  # each goes to the cell that its point lies in now
+    STAY = "stay"  # each stays with the cell that it was placed in, and with the people there
 
 
 class Edition(Base):
@@ -42,6 +49,11 @@ class Edition(Base):
     effective_from: Mapped[date]
     effective_to: Mapped[date | None]
     loaded_at: Mapped[datetime]
+    loaded_by: Mapped[str | None]
+    based_on_id: Mapped[int | None] = mapped_column(ForeignKey("edition.id", ondelete="SET NULL"))
+    # how it was drawn anew from the one it is based on: what, by whom and when, in order
+    operations: Mapped[list[Any]] = mapped_column(server_default="[]")
+    open_cases: Mapped[OpenCases | None] = mapped_column(coded(OpenCases))  # None: it replaced nothing
     published_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
     report: Mapped[dict[str, Any]]  # what the topology gate said, with the tolerances it was asked to use
@@ -65,5 +77,26 @@ class Grid(Base):
     source_code: Mapped[str | None]  # the code in the file, where it was not of our form
     households: Mapped[int | None]
     population: Mapped[int | None]
+    size_reason: Mapped[str | None]  # why a cell is larger or smaller than the rule of the size of cells
     area_m2: Mapped[float]
     boundary: Mapped[WKBElement] = mapped_column(Geometry("MULTIPOLYGON", srid=4490, spatial_index=False))
+
+
+class Lineage(Base):
+    """How much of an area of one edition went into an area of the next, so that figures can be followed.
+
+    Shares are of the older area, 0 to 1: of its ground, and of its incidents of the year before, None where it
+    had none. households : of the older area by share of ground, None where unknown.
+    """
+
+    __tablename__ = "lineage"
+    __table_args__ = (Index("ix_lineage_before", "before_id", "before_code"),)
+
+    after_id: Mapped[int] = mapped_column(ForeignKey("edition.id", ondelete="CASCADE"), primary_key=True)
+    after_code: Mapped[Code] = mapped_column(primary_key=True)
+    before_id: Mapped[int] = mapped_column(ForeignKey("edition.id", ondelete="CASCADE"), primary_key=True)
+    before_code: Mapped[Code] = mapped_column(primary_key=True)
+    level: Mapped[GridLevel] = mapped_column(coded(GridLevel))
+    area_share: Mapped[float]
+    households: Mapped[int | None]
+    incident_share: Mapped[float | None]

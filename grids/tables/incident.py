@@ -30,6 +30,7 @@ class Placement(StrEnum):
     BORDER = "border"  # inside, within 30 m of the border
     OUTSIDE = "outside"  # in no cell: a person has to place it
     MANUAL = "manual"  # a person placed it
+    CONFIRMED = "confirmed"  # near a border: the reporter said which of the cells it is
 
 
 class Solved(StrEnum):
@@ -59,6 +60,7 @@ class Incident(Base):
             "grid_code",
             postgresql_where=text(f"status not in {_ENDED}"),
         ),
+        Index("ix_incident_open_edition", "edition_id", postgresql_where=text(f"status not in {_ENDED}")),
     )
 
     id: Mapped[BigId]
@@ -90,8 +92,10 @@ class Incident(Base):
     closed_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     first_overdue_at: Mapped[datetime | None]
+    overdue_grid_code: Mapped[Code | None]  # where it lay when it became overdue: the mark stays there
     limits: Mapped[dict[str, Any] | None]  # the limits in force when it was accepted; they never change
     responsible: Mapped[dict[str, Any] | None]  # who answered for it then, and by which rule
+    explanation: Mapped[list[Any]] = mapped_column(server_default="[]")  # why each automatic choice was made
     result: Mapped[str | None]
     handler_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     rework_count: Mapped[int] = mapped_column(default=0)
