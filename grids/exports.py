@@ -7,24 +7,26 @@ once they work, because scripts and spreadsheets of other people hold on to them
 from __future__ import annotations
 
 import csv
-import json
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import geopandas as gpd
 import pandas as pd
 import shapely
+from shapely.geometry import shape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput
 from gis.faults import CoverageReport
+from gis.files import writing
+from gis.files.filekinds import FileKind
+from gis.files.writing import KINDS_WRITTEN, write_features
 from grids import editions
 from grids.csvtables import partial, safe_cell
+from grids.plan import SHAPEFILE_NAMES
 from grids.register import Filters
 from grids.rules.calendar import SHANGHAI
 from grids.scope import under
@@ -32,8 +34,10 @@ from grids.tables import Category, Edition, Grid, Incident
 
 __all__ = [
     "INCIDENT_COLUMNS",
+    "edition_areas",
     "export_edition",
     "export_incidents",
+    "fault_table",
     "kind_of",
     "write_areas",
     "write_faults",
@@ -51,6 +55,7 @@ INCIDENT_COLUMNS = (
     "grid_code",
     "grid_name",
     "placement",
+    "edition",
     "lon",
     "lat",
     "address",
@@ -67,7 +72,6 @@ INCIDENT_COLUMNS = (
 """Columns of exported incidents; lon and lat in CGCS2000, times of Asia/Shanghai with their offset."""
 
 _BATCH = 2000
-_SHAPEFILE_NAMES = {"source_code": "src_code"}  # names of columns have ten letters there
 
 
 def kind_of(path: Path, wanted: Mapping[str, str]) -> str:
@@ -120,6 +124,7 @@ def _incidents(
         select(
             *(column.label(name) for name, column in same.items()),
             Incident.category_code.label("category"),
+            Incident.edition_id.label("edition"),
             Category.name.label("category_name"),
             Category.name_en.label("category_name_en"),
             Grid.name.label("grid_name"),
@@ -155,7 +160,7 @@ def _write_csv(file: IO[str], rows: Iterator[dict[str, Any]]) -> int:
 
 
 def _write_geojson(file: IO[str], rows: Iterator[dict[str, Any]]) -> int:
-    return _write_features(
+    return write_features(
         file,
         (
             {
@@ -169,28 +174,11 @@ def _write_geojson(file: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     )
 
 
-def _write_features(file: IO[str], features: Iterable[dict[str, Any]]) -> int:
-    """Write a FeatureCollection, a feature a line, every coordinate with all of its digits (GDAL rounds them)."""
-    file.write('{"type": "FeatureCollection", "features": [')
-    count = 0
-    for count, feature in enumerate(features, start=1):
-        file.write(("\n" if count == 1 else ",\n") + json.dumps(feature, ensure_ascii=False, allow_nan=False))
-    file.write("\n]}\n")
-    return count
-
-
-def _area_features(frame: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
-    table = pd.DataFrame(frame.drop(columns="geometry")).astype(object)
-    records = table.where(table.notna(), None).to_dict("records")
-    for properties, shape in zip(records, frame.geometry, strict=True):
-        geometry = None if shape is None else json.loads(shapely.to_geojson(shape))
-        yield {"type": "Feature", "geometry": geometry, "properties": properties}
-
-
 def _write_package(path: Path, rows: Iterator[dict[str, Any]]) -> int:
     table = pd.DataFrame(rows, columns=list(INCIDENT_COLUMNS))
     points = shapely.points(table["lon"].astype(float), table["lat"].astype(float))
-    for column in table.columns.drop(["round", "lon", "lat"]):
+    table["edition"] = table["edition"].astype("Int64")
+    for column in table.columns.drop(["round", "edition", "lon", "lat"]):
         table[column] = table[column].astype("string")  # a column without any value is text too
     frame = gpd.GeoDataFrame(table, geometry=points, crs=f"EPSG:{STORAGE_SRID}")
     frame.to_file(path, layer="incidents", driver="GPKG", geometry_type="Point")
@@ -198,48 +186,59 @@ def _write_package(path: Path, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def export_edition(session: Session, edition_id: int, path: Path) -> Edition:
-    """Write the areas of an edition to a .gpkg, .geojson or .zip (Shapefile) file that loads without a mapping.
+    """Write the areas of an edition to a file that loads without a mapping, as `write_areas` does.
 
-    Columns: code, level, name, source_code (src_code in a Shapefile), households, population. EPSG:4490, which
-    GeoJSON calls WGS84 (see `gis.crs`). Raises `NotFound` ("edition_not_found") and what `write_areas` raises.
+    Columns: code, level, name, source_code (src_code in a Shapefile), households, population, size_reason (sizereason
+    there). EPSG:4490, which GeoJSON and KML call WGS84 (see `gis.crs`).
+    Raises `NotFound` ("edition_not_found") and what `write_areas` raises.
     """
     edition = editions.get(session, edition_id)
-    areas = editions.areas_of(session, edition_id)
-    query = select(Grid.code, Grid.source_code).where(Grid.edition_id == edition_id)
-    source_code = dict(session.execute(query).all())
-    areas["source_code"] = areas["code"].map(source_code).astype("string")
-    for column in ("households", "population"):
-        areas[column] = areas[column].astype("Int64")
-    write_areas(
-        areas[["code", "level", "name", "source_code", "households", "population", "geometry"]],
-        path,
-        layer="grids",
-    )
+    write_areas(edition_areas(session, edition_id), path, layer="grids")
     return edition
 
 
+def edition_areas(session: Session, edition_id: int) -> gpd.GeoDataFrame:
+    """Return the areas of an edition with the columns of an exported file. Raises `NotFound` ("edition_not_found")."""
+    areas = editions.areas_of(session, edition_id)
+    query = select(Grid.code, Grid.source_code, Grid.size_reason).where(Grid.edition_id == edition_id)
+    kept = {row.code: row for row in session.execute(query)}
+    for column in ("source_code", "size_reason"):
+        areas[column] = (
+            areas["code"].map({code: getattr(row, column) for code, row in kept.items()}).astype("string")
+        )
+    for column in ("households", "population"):
+        areas[column] = areas[column].astype("Int64")
+    return areas[
+        ["code", "level", "name", "source_code", "households", "population", "size_reason", "geometry"]
+    ]
+
+
 def write_areas(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
-    """Write areas in EPSG:4490 to a .gpkg, .geojson or .zip (Shapefile) file; GeoJSON has no word for the frame.
+    """Write areas in EPSG:4490 to a file of the kind that its name ends in: see `gis.files.writing.KINDS_WRITTEN`.
 
     Raises `InvalidInput` ("unknown_file_type", "cannot_write").
     """
-    kind = kind_of(path, {".gpkg": "GPKG", ".geojson": "GeoJSON", ".zip": "ESRI Shapefile"})
+    kind = FileKind(kind_of(path, KINDS_WRITTEN))
+    if kind is FileKind.SHAPEFILE:
+        frame = frame.rename(columns=SHAPEFILE_NAMES)
     with partial(path) as temporary:
-        if kind == "GPKG":
-            frame.to_file(temporary, layer=layer, driver=kind)
-        elif kind == "GeoJSON":
-            with temporary.open("w", encoding="utf-8") as file:
-                _write_features(file, _area_features(frame))
-        else:
-            _write_shapefile(frame.rename(columns=_SHAPEFILE_NAMES), temporary, layer)
+        writing.write_areas(frame, temporary, kind, layer=layer)
 
 
-def _write_shapefile(frame: gpd.GeoDataFrame, path: Path, layer: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="gridwhistle-export-") as directory:
-        frame.to_file(Path(directory) / f"{layer}.shp", driver="ESRI Shapefile", encoding="UTF-8")
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for part in sorted(Path(directory).iterdir()):
-                archive.write(part, part.name)
+def fault_table(faults: Sequence[Mapping[str, Any]]) -> gpd.GeoDataFrame:
+    """Return faults, as a report or an edition keeps them as plain values, one row each in EPSG:4490.
+
+    Columns: kind, severity, level (None where unknown), codes (a list), area_m2, lon, lat (NaN where unknown),
+    message, and the shape of the defect as geometry, None where it has none.
+    """
+    columns = ("kind", "severity", "level", "codes", "area_m2", "lon", "lat", "message")
+    table = pd.DataFrame(
+        {name: pd.Series([fault[name] for fault in faults], dtype=object) for name in columns}
+    )
+    for name in ("area_m2", "lon", "lat"):
+        table[name] = table[name].astype(float)
+    shapes = [None if fault["geometry"] is None else shape(fault["geometry"]) for fault in faults]
+    return gpd.GeoDataFrame(table, geometry=shapes, crs=f"EPSG:{STORAGE_SRID}")
 
 
 def write_faults(report: CoverageReport, path: Path) -> None:
@@ -248,20 +247,13 @@ def write_faults(report: CoverageReport, path: Path) -> None:
     Raises `InvalidInput` ("unknown_file_type", "cannot_write").
     """
     kind_of(path, {".gpkg": "GPKG", ".geojson": "GeoJSON"})
-    shapes = [
-        fault.geometry
-        if fault.geometry is not None or fault.lon is None
-        else shapely.Point(fault.lon, fault.lat or 0.0)
-        for fault in report.faults
-    ]
-    table = pd.DataFrame(
-        {
-            "kind": [fault.kind.value for fault in report.faults],
-            "severity": [fault.severity.value for fault in report.faults],
-            "level": pd.array([fault.level for fault in report.faults], dtype="string"),
-            "codes": [", ".join(fault.codes) for fault in report.faults],
-            "area_m2": pd.array([fault.area_m2 for fault in report.faults], dtype="Float64"),
-            "message": [fault.message for fault in report.faults],
-        }
+    table = fault_table([fault.to_dict() for fault in report.faults])
+    places = gpd.points_from_xy(table["lon"], table["lat"], crs=table.crs)
+    known = table["lon"].notna()
+    placed = table.geometry.where(table.geometry.notna() | ~known, gpd.GeoSeries(places, index=table.index))
+    table = table.assign(
+        codes=[", ".join(codes) for codes in table["codes"]],
+        level=table["level"].astype("string"),
+        area_m2=table["area_m2"].astype("Float64"),
     )
-    write_areas(gpd.GeoDataFrame(table, geometry=shapes, crs=f"EPSG:{STORAGE_SRID}"), path, layer="faults")
+    write_areas(table.set_geometry(placed).drop(columns=["lon", "lat"]), path, layer="faults")

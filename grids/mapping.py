@@ -4,7 +4,7 @@
     prefix = "9901"             # made-up province and prefecture that the new district codes start with
 
     [every_level]               # what holds for all levels, unless a level says otherwise
-    layer = "grids"             # of a GeoPackage with several layers
+    layer = "grids"             # of a GeoPackage with several layers; a folder of a KML file
     code = "code"               # column of the code; kept as the source code when ours differ
     parent = "parent_code"      # column with the code of the area above
 
@@ -13,7 +13,7 @@
     value = 1                   # ... has this value
     [levels.town]
     file = "towns.geojson"      # in the directory or zip that is loaded
-    name = "TOWNNAME"           # further columns: name, households, population
+    name = "TOWNNAME"           # further columns: name, households, population, size_reason
     parent_by = "place"         # or "prefix": the code starts with the code of the area above
     [levels.community]
     dissolve = true             # not in the files: joined from the areas of the level below, by `code` there
@@ -41,10 +41,10 @@ from pathlib import Path
 from typing import Any
 
 from gis.coverage import Tolerance
-from gis.crs import Frame, parse_frame
+from gis.crs import AnyFrame, parse_frame
 from gis.errors import InvalidInput, NotFound
 from gis.faults import FaultKind
-from grids.gate import Accepted
+from grids.gate import ACCEPTABLE, Accepted
 from grids.rules.codes import PREFIX_PATTERN
 from grids.rules.levels import TOP_DOWN, GridLevel
 
@@ -58,6 +58,7 @@ class LevelSource:
     """Where the areas of one level are, and which columns say what; None where nothing is said.
 
     parent : column with the code of the area above. parent_by : "prefix" or "place", without such a column.
+    size_reason : column that says why a cell is larger or smaller than the rule has it.
     dissolve : the level is joined from the level below, whose columns `code` and `name` then mean.
     """
 
@@ -72,6 +73,7 @@ class LevelSource:
     parent_by: str | None = None
     households: str | None = None
     population: str | None = None
+    size_reason: str | None = None
     dissolve: bool = False
 
 
@@ -81,7 +83,7 @@ class GridMapping:
 
     levels: tuple[LevelSource, ...]
     prefix: str | None = None
-    frame: Frame | None = None
+    frame: AnyFrame | None = None
     encoding: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     accepted: tuple[Accepted, ...] = ()
@@ -185,8 +187,8 @@ def _accepted(entries: Any) -> tuple[Accepted, ...]:
         for key, types in (("kind", _TEXT), ("lon", _NUMBER), ("lat", _NUMBER), ("reason", _TEXT)):
             if _typed(table, f"{where}.", key, types) in (None, ""):
                 raise _wrong(f"{where}.{key} is missing", f"{where}.{key}")
-        if table["kind"] not in list(FaultKind):
-            raise _wrong(f"{where}.kind must be one of {', '.join(FaultKind)}", f"{where}.kind")
+        if table["kind"] not in ACCEPTABLE:
+            raise _wrong(f"{where}.kind must be one of {', '.join(ACCEPTABLE)}", f"{where}.kind")
         within = _typed(table, f"{where}.", "within_m", _NUMBER)
         place = (float(table["lon"]), float(table["lat"]))
         result.append(

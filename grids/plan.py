@@ -23,21 +23,26 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
-from gis.archives import FileLimits
 from gis.areas import AreaFile, read_areas
 from gis.coverage import Tolerance
-from gis.crs import STORAGE_SRID, Frame
+from gis.crs import STORAGE_SRID, AnyFrame
 from gis.errors import InvalidInput
 from gis.faults import CoverageReport, Fault, FaultKind, Severity
+from gis.files.archives import FileLimits
 from gis.geometry import polygonal
 from grids.gate import Accepted, check_grid
 from grids.mapping import GridMapping, LevelSource
 from grids.rules.codes import follows, number_children
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, parent_level
 
-__all__ = ["GridSet", "check_plan", "plan_edition"]
+__all__ = ["SHAPEFILE_NAMES", "GridSet", "check_plan", "plan_edition"]
+
+SHAPEFILE_NAMES = {"source_code": "src_code", "size_reason": "sizereason"}
+"""What our own columns are called in a Shapefile, whose names have ten letters at most."""
 
 Rows = NDArray[np.intp]
+
+_OPTIONAL = ("name", "households", "population", "size_reason")  # columns that a plain file may have
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,11 @@ class GridSet:
 
     frame : EPSG:4490, sorted by code, with the columns code, level, name, parent_code (missing for districts),
         source_code (missing where the file has our codes), households, population (Int64, may be missing),
-        derived (joined from the level below) and geometry (MultiPolygon, None where `problems` says why).
+        size_reason (missing where none is given), derived (joined from the level below) and geometry
+        (MultiPolygon, None where `problems` says why).
     problems : by row of `frame`, why an area has no shape.
-    faults : what was found wrong while planning; areas that no code could be given to are only here.
+    faults : what was found wrong while planning; of areas that no code could be given to these are all that is
+        left, beside their shapes in `left_out`.
     sources : the files that were read.
     """
 
@@ -56,6 +63,7 @@ class GridSet:
     sources: tuple[AreaFile, ...]
     problems: Mapping[int, tuple[FaultKind, str]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    left_out: tuple[BaseGeometry, ...] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     accepted: tuple[Accepted, ...] = ()
 
@@ -72,7 +80,7 @@ class _Layer:
     rows : their attributes in the file (of a joined level: those of one area below, for its code and name).
     given : the codes in the file. codes : ours; None where an area can have none.
     parent : position in the layer above, None where it has none there. stated : the code that the file gives
-        for it, where it does.
+        for it, where it does. older : the source codes that an edition of ours was written with.
     """
 
     source: LevelSource
@@ -83,8 +91,10 @@ class _Layer:
     names: list[str | None]
     households: list[int | None]
     population: list[int | None]
+    size_reasons: list[str | None]
     parent: list[int | None] = field(default_factory=list)
     stated: list[str | None] = field(default_factory=list)
+    older: list[str | None] = field(default_factory=list)
     codes: list[str | None] = field(default_factory=list)
     kept: bool = True
 
@@ -101,7 +111,7 @@ def plan_edition(
     mapping: GridMapping | None = None,
     *,
     layer: str | None = None,
-    frame: Frame | str | None = None,
+    frame: AnyFrame | str | None = None,
     encoding: str | None = None,
     limits: FileLimits = FileLimits(),
 ) -> GridSet:
@@ -109,7 +119,7 @@ def plan_edition(
 
     path : a file, or a directory or zip with the files that the mapping names.
     mapping : how the files hold the levels; without one they must have our codes in a column `code`, and may
-        have `name`, `households` and `population`.
+        have `name`, `households`, `population`, `size_reason` and `source_code`, as an export of an edition has.
     layer, frame, encoding : as `gis.areas.read_areas`; they go before what the mapping says.
     Nothing is refused for a fault of single areas: `check_plan` lists those.
     Raises what `read_areas` raises, and `InvalidInput`: `unknown_column`, `empty_level`, `mapping_needed`,
@@ -133,18 +143,22 @@ def plan_edition(
         return files[key]
 
     faults: list[Fault] = []
+    left_out: list[BaseGeometry | None] = []
     if plain:
-        layers = _plain_layers(table(LevelSource(GridLevel.DISTRICT)), faults)
+        layers = _plain_layers(table(LevelSource(GridLevel.DISTRICT)), faults, left_out)
     else:
         layers = [] if mapping is None else _mapped_layers(mapping, table, faults)
         _link(layers)
         _give_codes(layers, wish.prefix, faults)
     areas, problems = _assemble(layers)
+    for one in layers:
+        left_out += [shape for shape, code in zip(one.shapes, one.codes, strict=True) if code is None]
     return GridSet(
         frame=areas,
         sources=tuple(files.values()),
         problems=problems,
         faults=tuple(faults),
+        left_out=tuple(shape for shape in left_out if shape is not None),
         tolerance=wish.tolerance,
         accepted=wish.accepted,
     )
@@ -158,10 +172,11 @@ def check_plan(plan: GridSet) -> CoverageReport:
         accepted=plan.accepted,
         problems=plan.problems,
         faults=plan.faults,
+        hidden=plan.left_out,
     )
 
 
-def _plain_layers(file: AreaFile, faults: list[Fault]) -> list[_Layer]:
+def _plain_layers(file: AreaFile, faults: list[Fault], left_out: list[BaseGeometry | None]) -> list[_Layer]:
     """Sort the areas of a file with our own codes into levels, by the length of the code."""
     columns = file.frame.columns
     texts = [_text(value) for value in file.frame["code"]] if "code" in columns else []
@@ -176,22 +191,26 @@ def _plain_layers(file: AreaFile, faults: list[Fault]) -> list[_Layer]:
             got=[str(name) for name in columns.drop("geometry")],
             wanted="code",
         )
-    optional = [name if name in columns else None for name in ("name", "households", "population")]
+    optional: dict[str, Any] = {name: _first_of(columns, name) for name in _OPTIONAL}
     layers = []
     for level in TOP_DOWN:
         chosen = np.flatnonzero([found is level for found in levels])
         if len(chosen):
-            name, households, population = optional
-            source = LevelSource(level, code="code", name=name, households=households, population=population)
-            layers.append(_layer(source, file, chosen, faults))
+            layers.append(_layer(LevelSource(level, code="code", **optional), file, chosen, faults))
     for row in np.flatnonzero([found is None for found in levels]).tolist():
         words = f"row {row} of {file.name} is left out: its code {texts[row]!r} has not 6, 9, 12 or 15 digits"
-        faults.append(
-            _fault(FaultKind.WRONG_CODE, texts[row] or f"row {row}", words, file.frame.geometry[row])
-        )
+        left_out.append(file.frame.geometry[row])
+        faults.append(_fault(FaultKind.WRONG_CODE, texts[row] or f"row {row}", words, left_out[-1]))
+    older = _first_of(columns, "source_code")
     for found in layers:
         found.codes, found.parent = list(found.given), [None] * len(found.given)
+        found.older = _texts(found.rows, older)
     return layers
+
+
+def _first_of(columns: pd.Index, name: str) -> str | None:
+    """Return what a column of ours is called here, None where there is none."""
+    return next((one for one in (name, SHAPEFILE_NAMES.get(name)) if one in columns), None)
 
 
 def _mapped_layers(
@@ -220,7 +239,7 @@ def _mapped_layers(
 
 
 def _layer(source: LevelSource, file: AreaFile, chosen: Rows, faults: list[Fault]) -> _Layer:
-    _check_columns(file, source, ("code", "name", "parent", "households", "population"))
+    _check_columns(file, source, ("code", "parent", *_OPTIONAL))
     rows = file.frame.iloc[chosen]
     given = _texts(rows, source.code)
     layer = _Layer(
@@ -232,6 +251,7 @@ def _layer(source: LevelSource, file: AreaFile, chosen: Rows, faults: list[Fault
         names=_texts(rows, source.name),
         households=[],
         population=[],
+        size_reasons=_texts(rows, source.size_reason),
     )
     layer.households = _counts(layer, source.households, faults)
     layer.population = _counts(layer, source.population, faults)
@@ -283,6 +303,7 @@ def _join(source: LevelSource, below: _Layer, faults: list[Fault]) -> _Layer:
         names=[None] * len(members),
         households=[_total(below.households, rows) for rows in members.values()],
         population=[_total(below.population, rows) for rows in members.values()],
+        size_reasons=[None] * len(members),
     )
     named = _texts(below.rows, source.name if source.name in below.rows else None)
     for number, (key, rows) in enumerate(members.items()):
@@ -423,9 +444,10 @@ def _assemble(layers: Sequence[_Layer]) -> tuple[gpd.GeoDataFrame, dict[int, tup
                     "level": layer.level.value,
                     "name": layer.names[row] or given or code,
                     "parent_code": parent_code,
-                    "source_code": None if given == code else given,
+                    "source_code": layer.older[row] if layer.older else None if given == code else given,
                     "households": layer.households[row],
                     "population": layer.population[row],
+                    "size_reason": layer.size_reasons[row],
                     "derived": layer.source.dissolve,
                 }
             )
@@ -437,7 +459,8 @@ def _assemble(layers: Sequence[_Layer]) -> tuple[gpd.GeoDataFrame, dict[int, tup
         geometry=[shapes[row] for row in order],
         crs=f"EPSG:{STORAGE_SRID}",
     ).astype({"households": "Int64", "population": "Int64"})
-    for column in ("parent_code", "source_code"):  # None, not NaN: the database takes these as they are
+    # None, not NaN: the database takes these as they are
+    for column in ("parent_code", "source_code", "size_reason"):
         frame[column] = pd.Series([entries[row][column] for row in order], index=frame.index, dtype=object)
     found = {new: problem for new, old in enumerate(order) if (problem := problems[old]) is not None}
     return frame, found

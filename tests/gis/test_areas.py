@@ -15,11 +15,12 @@ import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, box
 
-from gis.archives import FileKind, FileLimits
 from gis.areas import read_areas
 from gis.crs import from_storage
 from gis.errors import InvalidInput, UnknownFrame
 from gis.faults import FaultKind
+from gis.files.archives import FileLimits
+from gis.files.filekinds import FileKind
 
 CELL = box(117.0, 34.0, 117.01, 34.01)
 NEIGHBOUR = box(117.01, 34.0, 117.02, 34.01)
@@ -135,10 +136,31 @@ def test_chinese_text_of_unstated_encoding_is_asked_for_and_not_guessed(tmp_path
     assert list(read_areas(path, encoding="GBK").frame["name"]) == ["鼓楼社区", "Bell"]
 
 
-def test_the_table_itself_may_state_that_it_is_gbk(tmp_path):
-    path = a_shapefile_zip(tmp_path / "old.zip", encoding="GBK", without=[".cpg"], language=0x4D)
+@pytest.mark.parametrize(
+    ("language", "encoding"), [(0x4D, "GBK"), (0x7A, "GBK"), (0x4F, "Big5"), (0x78, "Big5")]
+)
+def test_the_table_itself_may_state_its_chinese_code_page(tmp_path, language, encoding):
+    areas = some_areas(name=["西區", "Bell"])
+    path = a_shapefile_zip(
+        tmp_path / "old.zip", areas, encoding=encoding, without=[".cpg"], language=language
+    )
 
-    assert read_areas(path).frame["name"][0] == "鼓楼社区"
+    assert read_areas(path).frame["name"][0] == "西區"
+
+
+@pytest.mark.parametrize(
+    "language", [0x00, 0x03, 0x57]
+)  # nothing, Western Windows, "ANSI": nobody meant these
+def test_a_table_that_states_no_chinese_code_page_is_asked_for_with_the_option_that_answers(
+    tmp_path, language
+):
+    path = a_shapefile_zip(tmp_path / "old.zip", encoding="GBK", without=[".cpg"], language=language)
+
+    with pytest.raises(InvalidInput, match=r"^cells\.shp .*--encoding GBK, or in the mapping$") as asked:
+        read_areas(path)
+
+    assert asked.value.code == "encoding_not_declared"
+    assert asked.value.facts["field"] == "encoding"
 
 
 def test_english_text_needs_no_encoding(tmp_path):
@@ -156,6 +178,18 @@ def test_a_shapefile_without_projection_asks_for_the_frame(tmp_path):
     assert asked.value.code == "frame_not_declared"
     assert "GCJ02" in asked.value.facts["wanted"]
     assert read_areas(path, frame="CGCS2000").native_frame == "CGCS2000"
+
+
+def test_a_projection_that_nobody_knows_is_shown_unless_the_frame_is_declared(tmp_path):
+    a_shapefile_zip(tmp_path / "z.zip")
+    folder = tmp_path / "parts"
+    (folder / "cells.prj").write_text("地方坐标系, see office 3")
+
+    with pytest.raises(UnknownFrame, match="see office 3") as refused:
+        read_areas(folder / "cells.shp")
+
+    assert refused.value.code == "unknown_crs"
+    assert read_areas(folder / "cells.shp", frame="CGCS2000").native_frame == "CGCS2000"
 
 
 def test_projected_metres_that_state_no_projection_are_refused(tmp_path):
@@ -280,6 +314,60 @@ def test_of_several_layers_one_must_be_named(tmp_path):
     assert asked.value.facts["wanted"] == ["towns", "cells"]
     assert unknown.value.code == "unknown_layer"
     assert list(read_areas(path, layer="cells").frame["code"]) == ["c", "d"]
+
+
+def a_folder(name, *inside):
+    return f"<Folder><name>{name}</name>{''.join(inside)}</Folder>"
+
+
+def a_placemark(name):
+    ring = "<LinearRing><coordinates>117,34 117.01,34 117.01,34.01 117,34</coordinates></LinearRing>"
+    polygon = f"<Polygon><outerBoundaryIs>{ring}</outerBoundaryIs></Polygon>"
+    return f"<Placemark><name>{name}</name>{polygon}</Placemark>"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Return a .kmz with areas in several folders, as field apps keep them."""
+    label = "<Placemark><name>no area</name></Placemark>"
+    inside = a_folder("镇", a_placemark("t")) + a_folder(
+        "网格", a_folder("甲", a_placemark("a")), a_placemark("b")
+    )
+    document = f"<kml><Document><name>D</name>{label}{inside}</Document></kml>"
+    with zipfile.ZipFile(tmp_path / "app.kmz", "w") as archive:
+        archive.writestr("doc.kml", document)
+    return tmp_path / "app.kmz"
+
+
+def test_of_several_folders_one_must_be_named(folders):
+    with pytest.raises(InvalidInput) as asked:
+        read_areas(folders)
+    with pytest.raises(InvalidInput) as unknown:
+        read_areas(folders, layer="村")
+
+    assert asked.value.code == "layer_needed"
+    assert asked.value.facts["wanted"] == ["D/镇", "D/网格/甲", "D/网格"]
+    assert unknown.value.code == "unknown_layer"
+
+
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        ("镇", ["t"]),
+        ("D/网格", ["a", "b"]),
+        ("网格/甲", ["a"]),
+        ("甲", ["a"]),
+        ("D", ["no area", "t", "a", "b"]),
+    ],
+)
+def test_a_folder_takes_all_that_lies_in_it(folders, layer, names):
+    found = read_areas(folders, layer=layer)
+
+    assert found.layer == layer
+    assert found.native_frame == "OGC:CRS84"
+    assert found.frame["name"].tolist() == names
+    assert found.frame["folder"].iloc[-1].startswith("D/")
+    assert len(found.problems) == names.count("no area")
 
 
 @pytest.mark.parametrize(

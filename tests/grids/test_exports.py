@@ -26,6 +26,13 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+def source_codes(session, edition_id):
+    query = select(Grid.code, Grid.source_code).where(
+        Grid.edition_id == edition_id, Grid.source_code.is_not(None)
+    )
+    return dict(session.execute(query).all())
+
+
 def export(city, path, **filters):
     return export_incidents(city.session, Filters(**filters), path)
 
@@ -39,6 +46,7 @@ def test_a_table_of_incidents_opens_in_a_spreadsheet(city, tmp_path):
     [row] = rows_of(tmp_path / "out.csv")
     assert row["\ufeffnumber"] == incident.number
     assert (row["status"], row["grade"], row["placement"]) == ("handling", "yellow", "inside")
+    assert row["edition"] == str(incident.edition_id)
     assert (row["category_name_en"], row["grid_name"]) == ("Unlicensed business incl. barbecue", "第001")
     assert (float(row["lon"]), float(row["lat"])) == city.centre_of("990101001001001")
     assert row["received_at"] == "2026-06-03T09:00:00+08:00"
@@ -87,6 +95,7 @@ def test_a_geopackage_of_incidents_keeps_text_and_place(city, tmp_path):
     frame = gpd.read_file(tmp_path / "out.gpkg", layer="incidents")
     assert frame.crs.to_epsg() == 4490
     assert frame["text"].tolist() == ["=1+1", "车库里有人烧烤"]
+    assert frame["edition"].dtype.kind == "i"
     assert frame.geometry.iloc[1].coords[0] == city.centre_of("990101002001001")
 
 
@@ -121,12 +130,15 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_read(city, tmp_pat
     assert refused.value.code == "unknown_file_type"
 
 
-@pytest.mark.parametrize("kind", ["gpkg", "geojson", "zip"])
+@pytest.mark.parametrize("kind", ["gpkg", "geojson", "zip", "kml", "fgb", "parquet"])
 def test_an_edition_comes_back_as_it_left_without_a_mapping(city, tmp_path, kind):
     edition_id = city.session.scalar(select(Edition.id))
     city.session.execute(
-        update(Grid).where(Grid.code == "990101001001001").values(name="东头,=1+1", population=7)
+        update(Grid)
+        .where(Grid.code == "990101001001001")
+        .values(name="东头,=1+1", population=7, source_code="07")
     )
+    city.session.execute(update(Grid).where(Grid.code == "990101").values(source_code="B1"))
 
     export_edition(city.session, edition_id, tmp_path / f"grid.{kind}")
     plan = plan_edition(tmp_path / f"grid.{kind}", frame="CGCS2000")
@@ -144,9 +156,26 @@ def test_an_edition_comes_back_as_it_left_without_a_mapping(city, tmp_path, kind
     assert after[["code", "level", "name"]].equals(before[["code", "level", "name"]])
     assert after["households"].fillna(-1).tolist() == before["households"].fillna(-1).tolist()
     assert after["population"].fillna(-1).tolist() == before["population"].fillna(-1).tolist()
+    assert source_codes(city.session, again.id) == {"990101": "B1", "990101001001001": "07"}
     assert shapely.equals_identical(
         shapely.normalize(after.geometry.to_numpy()), shapely.normalize(before.geometry.to_numpy())
     ).all()
+
+
+def test_what_cannot_be_written_is_told_and_leaves_what_was_there(city, tmp_path):
+    edition_id = city.session.scalar(select(Edition.id))
+    for kind in ("gpkg", "geojson", "zip", "kml", "fgb", "parquet"):
+        with pytest.raises(InvalidInput) as refused:
+            export_edition(city.session, edition_id, tmp_path / "nowhere" / f"grid.{kind}")
+        assert refused.value.code == "cannot_write"
+
+    (tmp_path / "grid.zip").write_bytes(b"older")
+    city.session.execute(update(Grid).where(Grid.code == "990101").values(name="字" * 100))
+    with pytest.raises(InvalidInput) as cut:
+        export_edition(city.session, edition_id, tmp_path / "grid.zip")
+
+    assert cut.value.code == "cannot_write"
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("grid.zip", b"older")]
 
 
 def test_an_edition_that_is_not_there_leaves_no_file(city, tmp_path):

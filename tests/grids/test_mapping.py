@@ -101,6 +101,7 @@ def test_there_are_examples():
         (("edge_m = 3", "edge = 3"), "tolerance.edge"),
         (("edge_m = 3", "covered_percent = 101"), "tolerance.covered_percent"),
         (('kind = "gap"', 'kind = "hole"'), "accepted[1].kind"),
+        (('kind = "gap"', 'kind = "invalid_ring"'), "accepted[1].kind"),
         (('reason = "a lake"', 'reason = ""'), "accepted[1].reason"),
         (("lat = 34", ""), "accepted[1].lat"),
         (('parent_by = "place"', 'parent_by = "luck"'), "levels.community.parent_by"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from shapely.geometry import Polygon, box
 
 from gis.errors import InvalidInput
 from gis.faults import FaultKind
+from gis.files.kml import write_kml
+from gis.files.writing import KINDS_WRITTEN, write_areas
 from grids.mapping import read_mapping
 from grids.plan import check_plan, plan_edition
 from grids.rules.codes import follows
@@ -213,6 +216,79 @@ def test_a_file_with_our_own_codes_needs_no_mapping(plan):
     assert all(follows(row.code, GridLevel(row.level)) for row in planned.frame.itertuples())
 
 
+@pytest.mark.parametrize("column", ["source_code", "src_code"])
+def test_the_codes_that_an_edition_of_ours_came_from_are_kept(plan, column):
+    planned = plan(grid=ready_codes().assign(**{column: ["c", None] * 6}))
+
+    kept = planned.frame.sort_values("code")["source_code"]
+    assert kept.isna().sum() == 6
+    assert set(kept.dropna()) == {"c"}
+
+
+WRITTEN = """
+frame = "CGCS2000"
+[codes]
+prefix = "9901"
+[every_level]
+layer = "cells"
+[levels.district]
+dissolve = true
+code = "district"
+[levels.town]
+dissolve = true
+code = "town"
+[levels.community]
+dissolve = true
+code = "community"
+[levels.building_group]
+code = "id"
+name = "community_"
+households = "homes"
+"""
+
+
+@pytest.mark.parametrize("suffix", KINDS_WRITTEN)
+def test_a_mapping_works_for_a_file_of_every_kind(tmp_path, suffix):
+    cells = some_cells().rename(columns={"community_name": "community_"})
+    write_areas(cells, tmp_path / f"grid{suffix}", KINDS_WRITTEN[suffix], layer="cells")
+    (tmp_path / "mapping.toml").write_text(WRITTEN, "utf-8")
+
+    planned = plan_edition(tmp_path / f"grid{suffix}", read_mapping(tmp_path / "mapping.toml"))
+
+    assert check_plan(planned).ok
+    assert code_of(planned, "cell 31") == "990101001002002"
+    assert planned.frame["households"].iloc[0] == 2 * (310 + 311 + 312 + 313)
+    assert planned.frame["name"].iloc[-1] == "东社区"
+
+
+def test_levels_in_folders_of_one_kml_file_are_told_by_their_layer(tmp_path):
+    levels = {"district": "区", "town": "镇", "community": "社区"}
+    body = ""
+    for column, name in levels.items():
+        file = io.StringIO()
+        table = joined(column)
+        write_kml(
+            file, name, zip(table.drop(columns="geometry").to_dict("records"), table.geometry, strict=True)
+        )
+        inside = file.getvalue().partition("<Document>")[2].partition("</Document>")[0]
+        body += f"<Folder>{inside}</Folder>"
+    (tmp_path / "grid.kml").write_text(f"<kml><Document><name>网格</name>{body}</Document></kml>", "utf-8")
+    (tmp_path / "mapping.toml").write_text(
+        '[codes]\nprefix = "9901"\n[every_level]\nparent_by = "place"\n'
+        + "".join(
+            f'[levels.{column}]\nlayer = "网格/{name}"\ncode = "{column}"\n'
+            for column, name in levels.items()
+        ),
+        "utf-8",
+    )
+
+    planned = plan_edition(tmp_path / "grid.kml", read_mapping(tmp_path / "mapping.toml"))
+
+    assert check_plan(planned).ok
+    assert planned.frame["source_code"].to_list() == ["D", "centre", "west", "east"]
+    assert [source.layer for source in planned.sources] == ["网格/社区", "网格/镇", "网格/区"]
+
+
 def test_a_wrong_code_among_ours_is_a_fault_and_never_renumbered(plan):
     frame = ready_codes()
     frame.loc[0, "code"] = "3701160010010"
@@ -352,6 +428,16 @@ def test_taichung_comes_in_with_its_two_known_defects():
     assert all("accepted" in fault.message for fault in report.warnings)
     assert 7.0e6 < max(fault.area_m2 for fault in report.warnings) < 7.3e6
     assert planned.frame.loc[planned.frame["source_code"] == "66000", "name"].to_list() == ["台中市"]
+
+
+@needs_data
+def test_the_districts_of_shanghai_come_in_as_one_level_without_a_mapping():
+    planned = plan_edition(DATA / "shanghai" / "shanghai_districts_2010.geojson")
+
+    assert check_plan(planned).faults == ()
+    assert planned.leaf_level is GridLevel.DISTRICT
+    assert len(planned.frame) == 17
+    assert planned.frame.loc[planned.frame["code"] == "310113", "name"].to_list() == ["宝山区"]
 
 
 @needs_data

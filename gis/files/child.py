@@ -1,9 +1,9 @@
 """The reader: a process of its own that opens one untrusted file and hands back plain bytes.
 
-Run as a script, never imported by the service: it sees none of our code, keeps one GDAL driver (the parent
-switches the others off in `OGR_SKIP` before GDAL loads), has no network where the system lets it give that
-up, and lives under limits on memory, processor time and files. What it returns is numbers, text and WKB in
-an .npz without pickles, which the parent checks again.
+Run as a script, never imported by the service: of our code it sees only the readers of single formats, keeps
+one GDAL driver or none (the parent switches the others off in `OGR_SKIP` before GDAL loads), has no network
+where the system lets it give that up, and lives under limits on memory, processor time and files. What it
+returns is numbers, text and WKB in an .npz without pickles, which the parent checks again.
 
     python -I child.py REQUEST.json      in a private directory; writes result.npz, prints one JSON line
 """
@@ -15,6 +15,7 @@ import ctypes
 import json
 import math
 import os
+import re
 import resource
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any
 
 __all__ = ["main"]
 
+_MOST_COLUMNS = 2000
+_OTHER_FILE = re.compile(r"(nad|geoid)grids=(?!@null)|PARAMETERFILE|\b(init|file|catalog)=", re.IGNORECASE)
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
@@ -39,8 +42,7 @@ def main(request_file: str) -> None:
     _confine(request)
     answer: dict[str, Any]
     try:
-        result = _read_geojson(request) if request["driver"] == "GeoJSON" else _read_with_gdal(request)
-        _write(result, request)
+        _write(_READERS.get(request["driver"], _read_with_gdal)(request), request)
         answer = {"ok": True}
     except Refused as refused:
         answer = refused.answer
@@ -89,10 +91,11 @@ def _read_with_gdal(request: dict[str, Any]) -> dict[str, Any]:
             max_features=request["max_features"] + 1,
             datetime_as_string=True,
         )
+        _check_whole(pyogrio, request, layer, len(meta["fields"]), 0 if wkb is None else len(wkb))
     except UnicodeError as wrong:
         raise Refused(
             "wrong_encoding",
-            f"its text is not written in {request['encoding']}",
+            f"its text is not written in {request['encoding'] or 'UTF-8'}",
             field="encoding",
             got=request["encoding"],
         ) from wrong
@@ -104,30 +107,56 @@ def _read_with_gdal(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "geometries": geometries,
         "columns": columns,
-        "crs": meta["crs"],
+        "crs": meta["crs"] or _unread_projection(request),
         "layer": layer,
         "problems": {},
     }
 
 
+def _unread_projection(request: dict[str, Any]) -> str | None:
+    """Return what stands in a .prj of which GDAL made nothing, so that it is shown and not taken for missing."""
+    stated = Path(request["path"]).with_suffix(".prj")
+    if request["driver"] != "ESRI Shapefile" or request["frame_declared"] or not stated.exists():
+        return None
+    with stated.open("rb") as file:
+        return file.read(2000).decode("utf-8", "replace").strip() or None
+
+
+def _check_whole(pyogrio: Any, request: dict[str, Any], layer: str, columns: int, features: int) -> None:
+    """Refuse a file of which GDAL says nothing but reads only a part."""
+    if request["driver"] == "ESRI Shapefile" and not columns:
+        raise Refused("file_unreadable", "its table of attributes (.dbf) is broken")
+    if request["driver"] == "FlatGeobuf":
+        stated = pyogrio.read_info(request["path"], layer=layer)["features"]
+        if features < min(stated, request["max_features"]):
+            raise Refused(
+                "file_unreadable",
+                f"it says that it holds {stated:,} features, but only {features:,} can be read: it is broken",
+            )
+
+
 def _layer(pyogrio: Any, request: dict[str, Any]) -> str:
     spatial = [str(name) for name, kind in pyogrio.list_layers(request["path"]) if kind is not None]
     wanted = request["layer"]
-    if request["driver"] == "ESRI Shapefile" and spatial:
+    if request["driver"] in ("ESRI Shapefile", "FlatGeobuf"):  # which always have one
+        if not spatial:
+            raise Refused("file_unreadable", "it is broken or cut off at its beginning")
         return spatial[0]
+    if not spatial:
+        raise Refused("no_areas", "it has no layer of shapes")
     if wanted is None and len(spatial) == 1:
         return spatial[0]
     if wanted is None:
         raise Refused(
             "layer_needed",
-            f"it has {len(spatial)} layers of areas; say which: {', '.join(spatial) or 'none'}",
+            f"it has {len(spatial)} layers of areas; say which: {', '.join(spatial)}",
             field="layer",
             wanted=spatial,
         )
     if wanted not in spatial:
         raise Refused(
             "unknown_layer",
-            f"it has no layer {wanted!r}; it has {', '.join(spatial) or 'none'}",
+            f"it has no layer {wanted!r}; it has {', '.join(spatial)}",
             field="layer",
             got=wanted,
             wanted=spatial,
@@ -158,16 +187,10 @@ def _read_geojson(request: dict[str, Any]) -> dict[str, Any]:
             got=kind if isinstance(kind, str) else None,
             wanted=["FeatureCollection", "Feature"],
         )
-    if len(features) > request["max_features"]:
-        raise Refused(
-            "too_many_features",
-            f"it has {len(features)} features; at most {request['max_features']} are taken",
-            got=len(features),
-            wanted=request["max_features"],
-        )
+    _check_number(len(features), request)
     geometries: list[bytes | None] = []
     problems: dict[int, str] = {}
-    columns: dict[str, list[object]] = {}
+    rows: list[dict[str, object]] = []
     for row, feature in enumerate(features):
         geometry = feature.get("geometry") if isinstance(feature, dict) else None
         wkb, problem = _wkb(geometry)
@@ -175,13 +198,15 @@ def _read_geojson(request: dict[str, Any]) -> dict[str, Any]:
         if problem:
             problems[row] = problem
         properties = feature.get("properties") if isinstance(feature, dict) else None
-        for name, value in (properties if isinstance(properties, dict) else {}).items():
-            simple = value is None or isinstance(value, str | int | float | bool)
-            column = columns.setdefault(str(name), [None] * len(features))
-            column[row] = value if simple else json.dumps(value, ensure_ascii=False)
+        rows.append(
+            {
+                name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                for name, value in (properties if isinstance(properties, dict) else {}).items()
+            }
+        )
     return {
         "geometries": geometries,
-        "columns": columns,
+        "columns": _columns(rows),
         "crs": _stated_crs(document),
         "layer": None,
         "problems": problems,
@@ -232,9 +257,104 @@ def _stated_crs(document: dict[str, Any]) -> str:
         ) from None
 
 
+def _read_kml(request: dict[str, Any]) -> dict[str, Any]:
+    import shapely
+
+    from gis.files.kml import NotKml, read_kml
+
+    try:
+        found = read_kml(Path(request["path"]).read_bytes())
+    except NotKml as refused:
+        raise Refused("file_unreadable", f"it {refused}") from refused
+    rows, layer = _in_folder(found, request["layer"])
+    _check_number(len(rows), request)
+    return {
+        "geometries": [
+            None if (shape := found.shapes[row]) is None else shapely.to_wkb(shape) for row in rows
+        ],
+        "columns": _columns([found.values[row] for row in rows]),
+        "crs": "OGC:CRS84",
+        "layer": layer,
+        "problems": {new: found.problems[old] for new, old in enumerate(rows) if old in found.problems},
+    }
+
+
+def _in_folder(found: Any, wanted: str | None) -> tuple[list[int], str | None]:
+    """Return which placemarks are meant: those of the only folder with shapes, or all below the one named."""
+    filled = [row for row, one in enumerate(found.shapes) if one is not None or row in found.problems]
+    folders = list(dict.fromkeys(found.folders[row] for row in filled))
+    if not folders:
+        links = "; its links to other files are not followed, so hand in those files" if found.links else ""
+        raise Refused("no_areas", f"it holds no shapes{links}")
+    if wanted is None and len(folders) > 1:
+        raise Refused(
+            "layer_needed",
+            f"it has {len(folders)} folders of shapes; say which, or one that they lie in: "
+            + ", ".join(folders[:20]),
+            field="layer",
+            wanted=folders[:200],
+        )
+    if wanted is None:
+        return [row for row, folder in enumerate(found.folders) if folder == folders[0]], folders[0] or None
+    rows = [row for row, folder in enumerate(found.folders) if f"/{wanted}/" in f"/{folder}/"]
+    if not rows:
+        raise Refused(
+            "unknown_layer",
+            f"it has no folder {wanted!r}; it has {', '.join(folders[:20])}",
+            field="layer",
+            got=wanted,
+            wanted=folders[:200],
+        )
+    return rows, wanted
+
+
+def _read_parquet(request: dict[str, Any]) -> dict[str, Any]:
+    from gis.files.geoparquet import NotGeoParquet, TooMuch, read_geoparquet
+
+    try:
+        geometries, columns, crs, problems = read_geoparquet(
+            Path(request["path"]), request["max_features"], request["max_bytes"]
+        )
+    except NotGeoParquet as refused:
+        raise Refused(refused.code, f"it {refused}") from refused
+    except TooMuch as refused:
+        raise Refused("file_too_demanding", f"it {refused}") from refused
+    return {"geometries": geometries, "columns": columns, "crs": crs, "layer": None, "problems": problems}
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, list[object]]:
+    """Return attributes by column, None where a feature has no such one."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    if len(names) > _MOST_COLUMNS:
+        raise Refused(
+            "file_too_demanding",
+            f"it has {len(names):,} columns; at most {_MOST_COLUMNS:,} are taken",
+            got=len(names),
+            wanted=_MOST_COLUMNS,
+        )
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _check_number(features: int, request: dict[str, Any]) -> None:
+    most = request["max_features"]
+    if features > most:
+        raise Refused(
+            "too_many_features",
+            f"it has {features:,} features; at most {most:,} are taken",
+            got=features,
+            wanted=most,
+        )
+
+
 def _write(result: dict[str, Any], request: dict[str, Any]) -> None:
     import numpy as np
 
+    if result["crs"] and _OTHER_FILE.search(result["crs"]):
+        raise Refused(
+            "unknown_crs",
+            "its coordinate system needs a file that lies elsewhere, which is never opened: export it in CGCS2000",
+            field="frame",
+        )
     geometries: list[bytes | None] = result.pop("geometries")
     if len(geometries) > request["max_features"]:
         raise Refused(
@@ -244,6 +364,8 @@ def _write(result: dict[str, Any], request: dict[str, Any]) -> None:
         )
     ends = np.cumsum([0 if one is None else len(one) for one in geometries], dtype=np.int64)
     meta = json.dumps(result).encode()
+    if len(meta) > 2 * request["max_bytes"]:  # a view or a dictionary repeats one long text for little
+        raise Refused("file_too_demanding", f"its attributes take more than {request['max_bytes']:,} bytes")
     np.savez(
         "result.npz",
         wkb=np.frombuffer(b"".join(one or b"" for one in geometries), dtype=np.uint8),
@@ -252,5 +374,11 @@ def _write(result: dict[str, Any], request: dict[str, Any]) -> None:
     )
 
 
+_READERS = {"GeoJSON": _read_geojson, "KML": _read_kml, "Parquet": _read_parquet}
+"""What is read without GDAL."""
+
 if __name__ == "__main__":
+    sys.path.append(
+        str(Path(__file__).parents[1])
+    )  # last, so that nothing of ours takes the place of a library
     main(sys.argv[1])

@@ -1,38 +1,30 @@
-"""Files as people hand them in: what they really are, and a private copy that is safe to open.
+"""Files as people hand them in, and a private copy of one that is safe to open.
 
-A name is a claim. The first bytes say what a file is, and only a file that is what its name says goes on;
-nothing is ever opened by trying one driver after another, because one of them reads `<OGRVRTDataSource>` and
-with it any file of the machine. Zips are listed before anything is unpacked, and only the parts of the one
-data set that is wanted are written, under our own names.
+Only a file that is what its name says goes on (`gis.files.filekinds`). Zips are listed before anything is unpacked,
+and only the parts of the one data set that is wanted are written, under our own names.
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
+import mmap
+import re
 import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from gis.errors import InvalidInput, NotFound
+from gis.files.filekinds import HEAD_BYTES, SUFFIXES, FileKind, describe, kind_by_name, sniff
 
-__all__ = ["DataSet", "FileKind", "FileLimits", "bring_in", "describe", "sniff"]
+__all__ = ["DataSet", "FileLimits", "bring_in"]
 
 _CHUNK = 1 << 20
-
-
-class FileKind(StrEnum):
-    """The kinds of file that areas come in."""
-
-    GEOPACKAGE = "GeoPackage"
-    GEOJSON = "GeoJSON"
-    SHAPEFILE = "Shapefile"
-    ZIP = "zip archive"
 
 
 @dataclass(frozen=True)
@@ -66,66 +58,12 @@ class DataSet:
     sha256: str
 
 
-_BY_SUFFIX = {
-    ".gpkg": FileKind.GEOPACKAGE,
-    ".geojson": FileKind.GEOJSON,
-    ".json": FileKind.GEOJSON,
-    ".shp": FileKind.SHAPEFILE,
-    ".zip": FileKind.ZIP,
-}
 _NEEDED_PARTS = (".shp", ".shx", ".dbf")
 _SHAPEFILE_PARTS = (*_NEEDED_PARTS, ".prj", ".cpg")
+_KMZ_MAIN = "doc.kml"  # the one that a viewer opens, whatever else a .kmz holds
 
 # Language driver byte of a dBASE file, only where it names one code page: 0x57 ("ANSI") says nothing.
 _LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "big5", 0x78: "big5"}
-
-_SIGNATURES = (
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
-    (b"PAR1", "a Parquet file"),
-    (b"fgb", "a FlatGeobuf file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-)
-
-
-def sniff(head: bytes) -> FileKind | None:
-    """Return what a file is by its first 512 bytes, None for anything that we do not read."""
-    if head.startswith(b"SQLite format 3\x00") and head[68:72] in (b"GPKG", b"GP10", b"GP11"):
-        return FileKind.GEOPACKAGE
-    if head.startswith(b"PK\x03\x04"):
-        return FileKind.ZIP
-    if head.startswith(b"\x00\x00\x27\x0a"):
-        return FileKind.SHAPEFILE
-    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-        return FileKind.GEOJSON
-    return None
-
-
-def describe(head: bytes) -> str:
-    """Return in plain words what a file seems to be by its first 512 bytes."""
-    kind = sniff(head)
-    if kind is not None:
-        return f"a {kind.value}"
-    if not head:
-        return "nothing: it is empty"
-    if head.startswith(b"SQLite format 3\x00"):
-        return "an SQLite database that is not a GeoPackage"
-    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
-        return "an XML or HTML document"
-    for signature, words in _SIGNATURES:
-        if head.startswith(signature):
-            return words
-    return "something that we do not know"
 
 
 def bring_in(
@@ -133,7 +71,8 @@ def bring_in(
 ) -> DataSet:
     """Copy one data set into the private directory `into` and tell what it is.
 
-    path : a GeoPackage, a GeoJSON file, the .shp of a Shapefile, a zip or a directory with such files.
+    path : a file with one of the names in `SUFFIXES`: of the Shapefile its .shp, beside its other parts; or a
+        directory or zip (.kmz is one) with such files.
     member : which one, by its name in the zip or directory; None where there is only one.
     encoding : the text encoding that the person declares; it goes before what a Shapefile says.
     Raises `NotFound` (`file_not_found`) and `InvalidInput`: `unknown_file_type`,
@@ -145,7 +84,7 @@ def bring_in(
         path, member = path / found, None
     if not path.is_file():
         raise NotFound("file_not_found", f"there is no file {str(path)!r}", field="file", got=str(path))
-    if _kind_by_name(path.name) is FileKind.ZIP:
+    if kind_by_name(path.name) is FileKind.ZIP:
         _check_content(path.name, FileKind.ZIP, path)
         return _from_zip(path, member, into, limits, encoding)
     if member is not None and member != path.name:
@@ -158,11 +97,12 @@ def bring_in(
 def _from_zip(
     path: Path, member: str | None, into: Path, limits: FileLimits, encoding: str | None
 ) -> DataSet:
+    _check_list(path, limits)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _checked_entries(path.name, archive, limits)
             found = _choose(path.name, list(entries), member)
-            if _kind_by_name(found) is FileKind.ZIP:
+            if kind_by_name(found) is FileKind.ZIP:
                 raise InvalidInput(
                     "unsafe_archive",
                     f"{path.name} holds another archive, {found}: unpack it first",
@@ -178,6 +118,17 @@ def _from_zip(
         raise InvalidInput(
             "bad_archive", f"{path.name} cannot be unpacked: {broken}", field="file", got=path.name
         ) from broken
+
+
+def _check_list(path: Path, limits: FileLimits) -> None:
+    """Refuse an archive before its list becomes objects: each row in it begins with the same four bytes."""
+    size = path.stat().st_size
+    if size > limits.bytes:
+        raise _too_big(path.name, "bytes", size, limits.bytes)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        rows = sum(1 for _ in islice(re.finditer(rb"PK\x01\x02", content), 10 * limits.zip_entries))
+    if rows == 10 * limits.zip_entries:
+        raise _too_big(path.name, "entries", rows, limits.zip_entries)
 
 
 def _checked_entries(name: str, archive: zipfile.ZipFile, limits: FileLimits) -> dict[str, zipfile.ZipInfo]:
@@ -240,16 +191,18 @@ def _entry_name(entry: zipfile.ZipInfo) -> str:
 
 def _choose(where: str, names: Iterable[str], member: str | None) -> str:
     """Return the one data set that is meant among the file names of a directory or an archive."""
-    readable = sorted(name for name in names if PurePosixPath(name).suffix.lower() in _BY_SUFFIX)
+    readable = sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES)
     if member is None:
         if len(readable) == 1:
             return readable[0]
+        if where.lower().endswith(".kmz") and _KMZ_MAIN in readable:
+            return _KMZ_MAIN
         raise InvalidInput(
             "member_needed",
             f"{where} holds {len(readable)} files that we can read; a mapping says which is which level",
             field="file",
             got=readable,
-            wanted="one GeoPackage, GeoJSON or Shapefile",
+            wanted="one file of areas",
         )
     meant = [name for name in readable if member in (name, PurePosixPath(name).name)]
     if len(meant) != 1:
@@ -278,7 +231,7 @@ def _copy(
     limits: FileLimits,
     encoding: str | None,
 ) -> DataSet:
-    kind = _kind_by_name(name)
+    kind = kind_by_name(name)
     digest, copied, left = hashlib.sha256(), {}, limits.bytes
     for part in sorted(parts):
         suffix = PurePosixPath(part).suffix.lower()
@@ -306,26 +259,13 @@ def _copy(
             )
         encoding = _shapefile_encoding(name, copied, encoding)
     else:
-        encoding = None  # GeoPackage and GeoJSON are UTF-8 by their standards
+        encoding = None  # the others say it themselves, or are UTF-8 by their standards
     return DataSet(name=name, kind=kind, path=path, encoding=encoding, sha256=digest.hexdigest())
-
-
-def _kind_by_name(name: str) -> FileKind:
-    kind = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
-    if kind is None:
-        raise InvalidInput(
-            "unknown_file_type",
-            f"{name} has none of the names that we read: {', '.join(_BY_SUFFIX)}",
-            field="file",
-            got=name,
-            wanted=list(_BY_SUFFIX),
-        )
-    return kind
 
 
 def _check_content(name: str, wanted: FileKind, path: Path) -> None:
     with path.open("rb") as file:
-        head = file.read(512)
+        head = file.read(HEAD_BYTES)
     if sniff(head) is not wanted:
         raise InvalidInput(
             "file_not_what_its_name_says",
@@ -354,7 +294,7 @@ def _shapefile_encoding(name: str, parts: Mapping[str, Path], declared: str | No
     raise InvalidInput(
         "encoding_not_declared",
         f"{name} has Chinese or other non-English text, but no .cpg file that says how it is written: "
-        "declare the encoding (UTF-8 or GBK)",
+        "declare it as encoding, GBK (older files, mostly) or UTF-8: --encoding GBK, or in the mapping",
         field="encoding",
         wanted=["UTF-8", "GBK"],
     )
