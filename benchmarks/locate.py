@@ -1,9 +1,11 @@
-"""Which of 1,000 grids holds each of 500,000 points: gis.Locator beside four peers, same machine, same run.
+"""Which of 1,000, 10,000 and 100,000 grids holds each point: gis.Locator beside four peers, same machine, same run.
 
 Every program gets its polygons ready, in memory and indexed in its own way, and its points as objects of its own,
 before its clock starts, and has to hand back one grid for each point; the answers are compared, and a
-difference ends the run. Peers run by the fastest way that we found for them, on all cores. Getting our own table
-ready is a row of its own.
+difference ends the run. Peers run by the fastest way that we found for them, on all cores.
+
+Getting our own table ready, and what it takes, are rows of their own, by the number of grids: even ones, and uneven
+ones whose areas span four orders of magnitude.
 
     python benchmarks/locate.py
 """
@@ -11,8 +13,9 @@ ready is a row of its own.
 from __future__ import annotations
 
 import sys
+import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it also runs alone
@@ -24,13 +27,15 @@ import shapely
 from numpy.typing import NDArray
 
 from benchmarks.table import Row, median_seconds, render
-from benchmarks.tessellation import random_points, tessellation
+from benchmarks.tessellation import points_by_cell, random_points, tessellation
 from gis.locate import Locator
 
 __all__ = ["main"]
 
-CELLS = 1_000
 POINTS = 500_000
+CELLS = (1_000, 10_000, 100_000)
+GROWTH = (100, 1_000, 10_000, 100_000)
+MANY_POINTS = 2_000_000
 OURS = "gis.Locator"
 
 Shapes = NDArray[np.object_]
@@ -39,10 +44,21 @@ Answer = NDArray[np.int64]
 Prepared = Callable[[], Answer]
 
 
-def main(cells: int = CELLS, points: int = POINTS) -> list[Row]:
-    """Return a row for each program, then what our table costs; raises AssertionError when answers differ."""
+def main(cells: Sequence[int] = CELLS, growth: Sequence[int] = GROWTH) -> list[Row]:
+    """Return a row for each program and number of grids, then what our table costs as they grow.
+
+    Raises AssertionError when answers differ.
+    """
+    rows = [row for count in cells for row in _side_by_side(count)]
+    for uneven in (False, True):
+        for count in growth:
+            rows += _growth(count, uneven)
+    return [*rows, *_single()]
+
+
+def _side_by_side(cells: int) -> list[Row]:
     polygons = tessellation(cells)
-    x, y = random_points(polygons, points, seed=1)
+    x, y = random_points(polygons, POINTS, seed=1)
     locator = Locator(polygons)
     expected = locator.locate(x, y)
     programs: dict[str, Prepared] = {OURS: lambda: locator.locate(x, y)}
@@ -57,35 +73,66 @@ def main(cells: int = CELLS, points: int = POINTS) -> list[Row]:
         assert np.array_equal(answer, expected), f"{program} differs in {(answer != expected).sum()} points"
     seconds = median_seconds(programs)
 
-    task = f"locate {points:,} points in {cells:,} grids"
+    task = f"locate {POINTS:,} points in {cells:,} grids"
     vertices = f"{shapely.get_num_coordinates(polygons).mean():.0f} vertices a grid"
-    rows = [Row(task, OURS, points / seconds[OURS] / 1e6, "M points/s", note=vertices)]
+    ours = POINTS / seconds[OURS]
+    rows = [Row(task, OURS, ours / 1e6, "M points/s", note=vertices)]
     for program in PEERS:
         if program in missing:
             rows.append(Row(task, program, None, "M points/s", note=missing[program]))
             continue
-        ratio = seconds[program] / seconds[OURS]
-        rows.append(Row(task, program, points / seconds[program] / 1e6, "M points/s", ratio, "same answers"))
-    return rows + _costs(polygons, locator, x, y)
+        theirs = POINTS / seconds[program]
+        rows.append(Row(task, program, theirs / 1e6, "M points/s", ours / theirs, "same answers"))
+    return rows
 
 
-def _costs(polygons: Shapes, locator: Locator, x: Floats, y: Floats) -> list[Row]:
-    seconds = median_seconds(
-        {
-            "one": lambda: [locator.locate(x[i], y[i]) for i in range(1_000)],
-            "build": lambda: Locator(polygons),
-        }
-    )
+def _growth(cells: int, uneven: bool) -> list[Row]:
+    polygons = tessellation(cells, uneven=uneven)
+    begun, busy = time.perf_counter(), time.process_time()
+    locator = Locator(polygons)
+    built, worked = time.perf_counter() - begun, time.process_time() - busy
+    x, y = random_points(polygons, MANY_POINTS, seed=1)
+    programs: dict[str, Prepared] = {"over the area": lambda: locator.locate(x, y)}
+    if uneven:
+        x_by_grid, y_by_grid = points_by_cell(polygons, MANY_POINTS, seed=1)
+        programs["grid by grid"] = lambda: locator.locate(x_by_grid, y_by_grid)
+    seconds, of_processors = median_seconds(programs), median_seconds(programs, time.process_time)
     tracemalloc.start()  # arrays only; what GEOS keeps of the polygons is the same for all that use it
     Locator(polygons)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return [
-        Row("locate one point", OURS, seconds["one"] * 1e3, "microseconds"),
-        Row("build the table", OURS, seconds["build"], "s"),
-        Row("size of the table", OURS, locator.nbytes / 1e6, "MB"),
-        Row("memory at the peak of building", OURS, peak / 1e6, "MB", note="a single run"),
+    task = f"{cells:,} grids, {'uneven' if uneven else 'even'}"
+    rows = [
+        Row(
+            task,
+            OURS,
+            MANY_POINTS / taken / 1e6,
+            "M points/s",
+            note=f"{spread}; {nanoseconds:.1f} ns of processors",
+        )
+        for (spread, taken), nanoseconds in zip(
+            seconds.items(), (taken / MANY_POINTS * 1e9 for taken in of_processors.values()), strict=True
+        )
     ]
+    return [
+        *rows,
+        Row(task, OURS, built, "s to build", note=f"{worked:.2f} s of processors, a single run"),
+        Row(
+            task,
+            OURS,
+            locator.nbytes / 1e6,
+            "MB of table",
+            note=f"{peak / 1e6:,.0f} MB at the peak of building",
+        ),
+    ]
+
+
+def _single() -> list[Row]:
+    polygons = tessellation(1_000)
+    locator = Locator(polygons)
+    x, y = random_points(polygons, 1_000, seed=1)
+    seconds = median_seconds({"one": lambda: [locator.locate(x[i], y[i]) for i in range(1_000)]})
+    return [Row("locate one point in 1,000 grids", OURS, seconds["one"] * 1e3, "microseconds")]
 
 
 def _strtree(polygons: Shapes, x: Floats, y: Floats) -> Prepared:

@@ -15,25 +15,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["Borders", "Segments", "degree_in_metres"]
+__all__ = ["Borders", "degree_in_metres"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_BATCH = 1 << 19  # border segments measured at a time: about 60 MB of work space
+_BATCH = 1 << 19  # segments of border measured at a time: about 60 MB of work space
 
 # The ellipsoid of CGCS2000: axis in metres, and the square of its eccentricity.
 _AXIS, _ECCENTRICITY_SQUARED = 6378137.0, 0.006694380022900788
-
-
-class Segments(NamedTuple):
-    """The straight pieces of all borders, in the order of their polygons; each field is (m,)."""
-
-    x1: Floats
-    y1: Floats
-    x2: Floats
-    y2: Floats
-    polygon: NDArray[np.int64]
 
 
 class _Near(NamedTuple):
@@ -45,11 +35,26 @@ class _Near(NamedTuple):
 
 
 class Borders:
-    """The borders of polygons, holes and all parts included, ready to be measured to."""
+    """The borders of polygons, holes and all parts included, ready to be measured to.
+
+    vertices : (v,) x + iy of them, ring after ring, in the order of the polygons; each ring ends where it began.
+    x, y : (v,) the same, as views.
+    last : (v,) whether a vertex is the last of its ring, from which no segment of border leads to the next.
+    first : (n + 1,) where the vertices of each polygon begin.
+    interior_left : (v,) whether the polygon lies to the left of its border in the order of the vertices.
+    """
 
     def __init__(self, polygons: NDArray[np.object_]) -> None:
-        self.segments = _segments(polygons)
-        self._first = np.searchsorted(self.segments.polygon, np.arange(polygons.size + 1))
+        parts, of_polygon = shapely.get_parts(polygons, return_index=True)
+        rings, of_part = shapely.get_rings(parts, return_index=True)
+        vertices, of_ring = shapely.get_coordinates(rings, return_index=True)
+        self.vertices = vertices.view(np.complex128).ravel()
+        self.x, self.y = self.vertices.real, self.vertices.imag
+        self.last = np.diff(of_ring, append=-1) != 0
+        of_vertex = of_polygon[of_part[of_ring]]
+        self.first = np.searchsorted(of_vertex, np.arange(polygons.size + 1))
+        outer = np.diff(of_part, prepend=-1) != 0  # the first ring of a part goes round it, others are holes
+        self.interior_left = (shapely.is_ccw(rings) == outer)[of_ring]
 
     def nearest(self, x: Floats, y: Floats, polygon: Indices, scale_x: Floats, scale_y: Floats) -> _Near:
         """Return the nearest place on the border of one polygon for each point.
@@ -59,7 +64,7 @@ class Borders:
         """
         near = _Near(*(np.full(x.size, np.nan) for _ in range(3)))
         given = np.flatnonzero(polygon >= 0)
-        lengths = self._first[polygon[given] + 1] - self._first[polygon[given]]
+        lengths = self.first[polygon[given] + 1] - self.first[polygon[given]]
         batches = np.cumsum(lengths) // _BATCH
         for batch in np.split(given, np.flatnonzero(np.diff(batches)) + 1) if given.size else []:
             found = self._nearest(x[batch], y[batch], polygon[batch], scale_x[batch], scale_y[batch])
@@ -68,11 +73,12 @@ class Borders:
         return near
 
     def _nearest(self, x: Floats, y: Floats, polygon: Indices, scale_x: Floats, scale_y: Floats) -> _Near:
-        lengths = self._first[polygon + 1] - self._first[polygon]
+        lengths = self.first[polygon + 1] - self.first[polygon]
         starts = np.cumsum(lengths) - lengths
         point = np.repeat(np.arange(x.size), lengths)
-        segment = np.arange(lengths.sum()) + (self._first[polygon] - starts)[point]
-        x1, y1, x2, y2, _ = (field[segment] for field in self.segments)
+        vertex = np.arange(lengths.sum()) + (self.first[polygon] - starts)[point]
+        following = np.where(self.last[vertex], vertex, vertex + 1)  # a point, where no border leads on
+        x1, y1, x2, y2 = self.x[vertex], self.y[vertex], self.x[following], self.y[following]
         # With the point in the middle: a is the way to one end of the segment, d the segment.
         ax, ay = (x1 - x[point]) * scale_x[point], (y1 - y[point]) * scale_y[point]
         dx, dy = (x2 - x1) * scale_x[point], (y2 - y1) * scale_y[point]
@@ -94,12 +100,3 @@ def degree_in_metres(lat: Floats) -> tuple[Floats, Floats]:
     prime_vertical = _AXIS / np.sqrt(flattened)
     meridian = prime_vertical * (1 - _ECCENTRICITY_SQUARED) / flattened
     return np.radians(prime_vertical * np.cos(latitude)), np.radians(meridian)
-
-
-def _segments(polygons: NDArray[np.object_]) -> Segments:
-    parts, of_polygon = shapely.get_parts(polygons, return_index=True)
-    rings, of_part = shapely.get_rings(parts, return_index=True)
-    vertices, of_ring = shapely.get_coordinates(rings, return_index=True)
-    along = np.flatnonzero(of_ring[1:] == of_ring[:-1])
-    x, y = np.ascontiguousarray(vertices.T)
-    return Segments(x[along], y[along], x[along + 1], y[along + 1], of_polygon[of_part[of_ring[along]]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +14,8 @@ from shapely.geometry.base import BaseGeometry
 from gis.borders import Borders, degree_in_metres
 from gis.crs import check_degrees, metres_between
 from gis.errors import InvalidGeometry, InvalidInput
-from gis.squares import OUTSIDE, SquareTable
+from gis.lookup.halving import OUTSIDE, THREADS
+from gis.lookup.squares import SquareTable
 
 __all__ = ["Locator"]
 
@@ -23,7 +23,6 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _CHUNK = 1 << 16  # points at a time: their arrays stay in the processor's cache
-_THREADS = min(4, os.cpu_count() or 1)
 _OUTSIDE_AT_ONCE = 1 << 10  # a point far away has every polygon within reach
 _WIDEST_M = 100_000.0  # an accuracy circle wider than a district says nothing about its grids
 _LEAST_SHARE = 1e-6
@@ -41,13 +40,16 @@ class Locator:
 
     def __init__(self, polygons: Sequence[BaseGeometry] | NDArray[np.object_]) -> None:
         self.polygons = _checked_polygons(polygons)
-        # GEOS indexes a prepared polygon at the first test of it, which two threads must not do at once.
+        # GEOS indexes a prepared polygon at the second test of it, and a tree at the first question, which two
+        # threads must not do at once.
         shapely.prepare(self.polygons)
         inside = shapely.point_on_surface(self.polygons)
-        shapely.intersects_xy(self.polygons, shapely.get_x(inside), shapely.get_y(inside))
+        for _ in range(2):
+            shapely.intersects_xy(self.polygons, shapely.get_x(inside), shapely.get_y(inside))
         self._tree = shapely.STRtree(self.polygons)
+        self._tree.query(inside[:1])
         self._borders = Borders(self.polygons)
-        self._table = SquareTable(self.polygons, self._tree, self._borders.segments)
+        self._table = SquareTable(self.polygons, self._tree, self._borders)
 
     def __len__(self) -> int:
         return self.polygons.size
@@ -56,8 +58,13 @@ class Locator:
         return Locator, (self.polygons,)  # what is prepared does not travel: the other process builds anew
 
     @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of all polygons; zeros where there are none."""
+        return self._table.bounds
+
+    @property
     def nbytes(self) -> int:
-        """The memory that the table of squares takes, in bytes."""
+        """The memory that the table of squares takes, in bytes; polygons and borders are not counted."""
         return self._table.nbytes
 
     def locate(self, x: ArrayLike, y: ArrayLike) -> Indices:
@@ -74,11 +81,11 @@ class Locator:
             found[part] = self._table.look_up(xs[part], ys[part])
 
         starts = range(0, xs.size, _CHUNK)
-        if len(starts) <= 2 or _THREADS == 1:
+        if len(starts) <= 2 or THREADS == 1:
             for start in starts:
                 fill(start)
         else:
-            with ThreadPoolExecutor(_THREADS) as pool:  # NumPy and GEOS let other threads run meanwhile
+            with ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(fill, starts))
         return found
 

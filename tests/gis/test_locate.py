@@ -19,10 +19,11 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from gis import locate as locate_module
-from gis import squares
 from gis.crs import metres_between, metric_crs
 from gis.errors import InvalidGeometry, InvalidInput
 from gis.locate import Locator
+from gis.lookup import halving
+from gis.lookup import squares as squares_module
 
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
@@ -60,6 +61,16 @@ def district(cells: int, seed: int, *, width: float = 10_000.0, x0: float = 0.0,
     faces = shapely.get_parts(shapely.polygonize([noded]))
     inside: Shapes = faces[shapely.contains_xy(frame, *shapely.get_coordinates(shapely.centroid(faces)).T)]
     return inside
+
+
+def town_and_countryside() -> Shapes:
+    """Return cells of a metre beside cells of kilometres, in one seamless district."""
+    town = district(150, seed=30, width=30.0, x0=4_000.0, y0=3_000.0)
+    land = district(60, seed=29, width=10_000.0)
+    hole = shapely.union_all(town)
+    cut = shapely.difference(land, hole)
+    cells: Shapes = np.append(town, cut[~shapely.is_empty(cut)])
+    return cells
 
 
 def tried_points(polygons: Shapes, count: int, seed: int) -> tuple[Floats, Floats]:
@@ -106,22 +117,37 @@ def test_small_and_far_districts_are_as_exact(width: float, x0: float, y0: float
     assert_same_as_trying_all(polygons, x, y)
 
 
-def test_points_on_the_lines_between_the_squares_of_the_table_are_as_exact() -> None:
+def of_fineness(
+    patch: pytest.MonkeyPatch, *, squares: int = 1 << 18, finest: float = 1 / 64, blocks: int = 32
+) -> None:
+    """Lay tables of so many squares, halved down to `finest`, while there are blocks left."""
+    patch.setattr(squares_module, "_FEWEST_SQUARES", squares)
+    patch.setattr(squares_module, "_MOST_SQUARES", squares)
+    patch.setattr(halving, "_FINEST", finest)
+    patch.setattr(halving, "_BLOCKS_A_SEGMENT", 0)
+    patch.setattr(halving, "_BLOCKS_A_POLYGON", blocks)
+
+
+@pytest.mark.parametrize("halved", [1, 2, 8])
+def test_points_on_the_lines_between_squares_and_their_quarters_are_as_exact(
+    monkeypatch: pytest.MonkeyPatch, halved: int
+) -> None:
+    of_fineness(monkeypatch, squares=1 << 12)
     polygons = district(60, seed=5, x0=117.5)
-    table = Locator(polygons)._table
-    column, row = np.meshgrid(np.arange(-1, table._columns), np.arange(-1, table._rows))
-    x = table._west + column.ravel() / table._per_unit
-    y = table._south + row.ravel() / table._per_unit
+    raster = Locator(polygons)._table._raster
+    across, up = np.meshgrid(np.arange(halved * raster.columns), np.arange(halved * raster.rows))
+    x, y = raster.back(across.ravel() / halved, up.ravel() / halved)
 
     for toward in (-np.inf, np.inf):
         assert_same_as_trying_all(polygons, np.nextafter(x, toward), np.nextafter(y, toward))
     assert_same_as_trying_all(polygons, x, y)
 
 
+@pytest.mark.parametrize("squares", [1 << 8, 1 << 14, 1 << 20])
 def test_points_a_last_bit_off_a_border_through_the_corners_of_squares_are_as_exact(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, squares: int
 ) -> None:
-    monkeypatch.setattr(squares, "_NEAR_BORDER", 0.002)
+    of_fineness(monkeypatch, squares=squares)
     random = np.random.default_rng(18)
     for _ in range(20):
         west, south, width = random.uniform(0.1, 1, 3)
@@ -130,13 +156,66 @@ def test_points_a_last_bit_off_a_border_through_the_corners_of_squares_are_as_ex
         polygons = np.array(
             [Polygon([corners[0], corners[2], (west, south + width * slope)]), Polygon(corners)]
         )
-        table = Locator(polygons)._table
-        steps = np.repeat(np.arange(1, table._columns - 2) / table._per_unit, 20)
+        raster = Locator(polygons)._table._raster
+        steps = np.repeat(np.arange(1, raster.columns - 2) / raster.per_unit, 20)
         x, y = west + steps, south + steps * slope
         for _ in range(3):
             x, y = (np.nextafter(at, at + random.integers(-1, 2, at.size)) for at in (x, y))
 
         assert_same_as_trying_all(polygons, x, y)  # without the slack of a square 0.02 % would differ
+
+
+def test_small_grids_of_a_town_beside_huge_ones_of_the_countryside_are_as_exact() -> None:
+    polygons = town_and_countryside()
+    x, y = tried_points(polygons, 200_000, seed=31)
+    town = shapely.get_coordinates(polygons[shapely.area(polygons) < 1])
+    random = np.random.default_rng(32)
+    near = town[random.integers(0, len(town), 200_000)] + random.normal(0, 0.3, (200_000, 2))
+
+    assert_same_as_trying_all(polygons, np.append(x, near[:, 0]), np.append(y, near[:, 1]))
+
+
+def test_small_grids_beside_huge_ones_take_no_more_memory_than_even_ones() -> None:
+    uneven = town_and_countryside()
+    even = district(len(uneven), seed=33)
+    vertices = shapely.get_num_coordinates(uneven).sum() / shapely.get_num_coordinates(even).sum()
+
+    assert Locator(uneven).nbytes < 2 * vertices * Locator(even).nbytes
+
+
+def test_grids_whose_neighbours_have_other_vertices_on_the_same_edge_are_as_exact() -> None:
+    rows = [box(i / 7, 0, (i + 1) / 7, 1) for i in range(7)] + [
+        box(i / 3, 1, (i + 1) / 3, 2) for i in range(3)
+    ]
+    polygons = shapely.segmentize(np.array(rows), 0.3)
+    x, y = tried_points(polygons, 20_000, seed=34)
+
+    assert_same_as_trying_all(polygons, x, y)
+
+
+def test_corners_and_lines_at_any_angle_are_as_exact() -> None:
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        angles = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 12)))
+        star = np.column_stack([np.cos(angles), np.sin(angles)]) * random.uniform(0.05, 1, (angles.size, 1))
+        shape = Polygon(star)
+        if not shape.is_valid or shape.area == 0:
+            continue
+        around = box(-1.5, -1.5, 1.5, 1.5).difference(shape)
+        for polygons in (np.array([shape, around]), np.array([around, shape])):
+            x, y = tried_points(polygons, 5_000, seed)
+
+            assert_same_as_trying_all(polygons, x, y)
+
+
+def test_a_polygon_drawn_the_other_way_round_or_with_a_vertex_twice_holds_the_same_points() -> None:
+    ring = [(0, 0), (4, 0), (4, 0), (4, 4), (2, 4), (2, 4), (0, 4)]
+    hole = [(1, 1), (3, 1), (3, 3), (1, 3)]
+    drawn = [Polygon(shell, [inner]) for shell in (ring, ring[::-1]) for inner in (hole, hole[::-1])]
+    x, y = tried_points(np.array(drawn[:1]), 20_000, seed=35)
+
+    for polygon in drawn:
+        assert_same_as_trying_all(np.array([polygon, Polygon(hole)]), x, y)
 
 
 def test_borders_along_the_lines_of_the_table_are_as_exact() -> None:
@@ -203,12 +282,14 @@ def test_a_sliver_thinner_than_any_square_is_found() -> None:
 @given(
     st.integers(2, 40),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([0.5, 0.04, 0.005]),
+    st.sampled_from([1 << 4, 1 << 8, 1 << 14]),
+    st.sampled_from([1.0, 1 / 64, 1e-4]),
+    st.sampled_from([0, 3, 200]),
     st.floats(-180, 180),
     st.floats(1e-3, 1e3),
 )
 def test_any_overlapping_shapes_at_any_fineness_are_exact(
-    count: int, seed: int, near_border: float, angle: float, size: float
+    count: int, seed: int, squares: int, finest: float, blocks: int, angle: float, size: float
 ) -> None:
     random = np.random.default_rng(seed)
     shapes: list[BaseGeometry] = []
@@ -219,14 +300,14 @@ def test_any_overlapping_shapes_at_any_fineness_are_exact(
     x, y = tried_points(polygons, 500, seed)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(squares, "_NEAR_BORDER", near_border)
+        of_fineness(patch, squares=squares, finest=finest, blocks=blocks)
         assert_same_as_trying_all(polygons, x, y)
 
 
 def test_one_point_at_a_time_many_at_once_and_in_any_thread_answer_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(locate_module, "_THREADS", 4)
+    monkeypatch.setattr(locate_module, "THREADS", 4)
     monkeypatch.setattr(locate_module, "_CHUNK", 1_000)
     polygons = district(50, seed=10)
     x, y = tried_points(polygons, 20_000, seed=11)
