@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     worker_poll_seconds: float = Field(
         default=5.0, gt=0, le=60, description="How often the worker looks for deadlines that are due."
     )
+    forbid_gcj_inverse: bool = Field(
+        default=False,
+        description="Refuse coordinates in GCJ-02 and BD-09 wherever they come in, since taking them in means to "
+        "convert them back to true ones, which the law may reserve to others. Nothing of them is converted; maps may "
+        "still be written in GCJ-02.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO",
         description="The least serious message to log; one JSON object a line on standard error.",

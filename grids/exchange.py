@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -28,8 +28,10 @@ from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput
 from grids import atlas, catalogue
 from grids.csvtables import CsvSource, Rejects
+from grids.framing import PointSample
 from grids.locating import place_table
 from grids.profile import ISO, Profile
+from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.categories import shipped_categories
 from grids.rules.lifecycle import INCIDENT
@@ -54,7 +56,8 @@ class Imported:
 
     read = imported + already_there + the sum of rejected (reason -> rows). placed : how -> rows, of those
     imported. closed, open : of those imported. unmapped : words of the category column that the profile does
-    not list -> rows; these came with its default category, or with none.
+    not list -> rows; these came with its default category, or with none. frame_doubt : why the coordinates look as
+    if they were counted in another frame, as `grids.framing.PointSample.doubt` says it; None where they do not.
     """
 
     read: int = 0
@@ -65,6 +68,7 @@ class Imported:
     rejected: dict[str, int] = field(default_factory=dict)
     placed: Counter[str] = field(default_factory=Counter)
     unmapped: Counter[str] = field(default_factory=Counter)
+    frame_doubt: dict[str, object] | None = None
 
 
 def import_incidents(
@@ -87,15 +91,19 @@ def import_incidents(
     for key, column in profile.columns.named():
         source.require(column, f"columns.{key}")
     _check_categories(session, profile)
+    atlas.hold_edition(session)
     grid = atlas.current(session, on=local_day(now))
     session.execute(select(func.pg_advisory_xact_lock(_IMPORT_LOCK, func.hashtext(profile.source))))
     if not dry_run:
         catalogue.ensure_categories(session)
     done = Imported()
+    columns = profile.columns
+    sample = PointSample(profile.frame, (source.path.stem, columns.lon, columns.lat))
     taken: set[str] = set()
     for block in source.blocks(_BLOCK_ROWS):
         done.read += len(block.rows) + len(block.malformed)
         rejects.add_malformed(block.malformed)
+        sample.add(block.rows[columns.lon], block.rows[columns.lat])
         rows = _read(block.rows, profile, rejects, now)
         rows = _placed(rows, grid, profile, block.rows, rejects)
         again = rows["id"].duplicated() | rows["id"].isin(taken)
@@ -105,9 +113,10 @@ def import_incidents(
         rows = rows[~_known(session, profile, rows["id"])]
         done.already_there += int((~again).sum()) - len(rows)
         if not dry_run and len(rows):
-            _write(session, rows, profile, now)
+            _write(session, rows, profile, grid.edition_names, now)
         _count(done, rows, profile)
     done.rejected = dict(rejects.reasons)
+    done.frame_doubt = sample.doubt(grid)
     return done
 
 
@@ -217,11 +226,9 @@ def _placed(
     rows: pd.DataFrame, grid: atlas.Atlas, profile: Profile, cells: pd.DataFrame, rejects: Rejects
 ) -> pd.DataFrame:
     """Return the rows that have a place, with their cell, or the nearest district for those in none."""
-    placed = place_table(rows, grid, lon="lon", lat="lat", frame=profile.frame.value)
+    placed = place_table(rows, grid, lon="lon", lat="lat", frame=profile.frame)
     rejects.add(cells.loc[placed.rejects.index], placed.rejects["reason"].tolist())
-    found = placed.rows
-    edition_of = dict(zip(grid.codes.tolist(), grid.editions.tolist(), strict=True))
-    found["edition_id"] = [edition_of.get(code) for code in found["grid_code"]]
+    found = placed.rows.rename(columns={"edition": "edition_id"})
     outside = (found["how"] == Placement.OUTSIDE.value).to_numpy()
     if outside.any():
         away = found.loc[outside, ["storage_lon", "storage_lat"]].to_numpy(dtype=np.float64)
@@ -241,7 +248,9 @@ def _known(session: Session, profile: Profile, ids: pd.Series[Any]) -> pd.Series
     return pd.Series([key in there for key in keys], index=ids.index, dtype=bool)
 
 
-def _write(session: Session, rows: pd.DataFrame, profile: Profile, now: datetime) -> None:
+def _write(
+    session: Session, rows: pd.DataFrame, profile: Profile, edition_names: Mapping[int, str], now: datetime
+) -> None:
     """Copy rows and the one step of each into the tables."""
     rows = rows.sort_values("received", kind="stable")
     numbers = _numbers(session, rows)
@@ -288,6 +297,18 @@ def _write(session: Session, rows: pd.DataFrame, profile: Profile, now: datetime
             "to_state": move.target.value,
             "payload": payload,
         }
+        # where it came to lie is the one choice that is ours
+        why = explanation.cell(
+            None if row.how == Placement.OUTSIDE else row.grid_code,
+            row.how,
+            at=now,
+            edition=row.edition_id,
+            edition_name=edition_names.get(row.edition_id) if row.edition_id is not None else None,
+            frame=profile.frame.value,
+            lon=row.lon,
+            lat=row.lat,
+            border_m=row.border_distance_m,
+        )
         seal = chain_hash(None, incident_number=number, **step)
         steps.append(
             {
@@ -317,6 +338,7 @@ def _write(session: Session, rows: pd.DataFrame, profile: Profile, now: datetime
                 "grid_code": row.grid_code,
                 "placement": row.how,
                 "border_distance_m": row.border_distance_m,
+                "explanation": json.dumps([why], ensure_ascii=False),
                 "received_at": row.received,
                 "closed_at": row.closed,
                 "rework_count": 0,

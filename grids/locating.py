@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gis.crs import parse_frame, to_storage
+from gis.crs import AnyFrame, EpsgFrame, is_place, parse_frame, to_storage
 from gis.errors import InvalidInput
 from grids.atlas import BORDER_M, Atlas
 from grids.rules.levels import CODE_LENGTH, GridLevel
@@ -22,8 +22,9 @@ __all__ = ["Placed", "agreement", "place_table"]
 class Placed:
     """A table with places, and the rows that have no usable point.
 
-    rows : the source columns and grid_code, one code and one name column a level, how, border_distance_m, lon
-        and lat in the storage frame. A point outside every cell is kept: how is "outside", its code empty.
+    rows : the source columns and grid_code, one code and one name column a level, how, border_distance_m, edition
+        (missing for a grid that is in no database), lon and lat in the storage frame. A point outside every cell is
+        kept: how is "outside", its code empty, its edition missing.
     rejects : the source columns and `reason`. reasons : reason -> rows.
     names : of all areas of the grid, also of those that no row lies in.
     """
@@ -45,8 +46,8 @@ class Placed:
         }
 
 
-def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame: str) -> Placed:
-    """Place every row of a table that has a longitude and a latitude.
+def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame: AnyFrame | str) -> Placed:
+    """Place every row of a table that has a longitude and a latitude, or an easting and a northing.
 
     lon, lat : names of the columns, text or numbers in `frame`. Raises `InvalidInput` ("unknown_column").
     """
@@ -59,12 +60,15 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
                 got=column,
             )
     known = parse_frame(frame)
-    x, reason_x = _degrees(table[lon], "longitude", 180)
-    y, reason_y = _degrees(table[lat], "latitude", 90)
-    reason = np.where(reason_x != "", reason_x, reason_y)
-    reason[(reason_x == "no longitude") & (reason_y == "no latitude")] = "no coordinates"
+    projected = isinstance(known, EpsgFrame) and known.crs.is_projected
+    names = ("easting", "northing") if projected else ("longitude", "latitude")
+    x, reason_x = _numbers(table[lon], names[0], np.inf if projected else 180)
+    y, reason_y = _numbers(table[lat], names[1], np.inf if projected else 90)
+    reason = np.where(reason_x != "", reason_x, reason_y).astype(object)
+    reason[(reason_x == f"no {names[0]}") & (reason_y == f"no {names[1]}")] = "no coordinates"
+    reason[(reason == "") & ~is_place(x, y, known)] = f"no place in {known}"
     good = reason == ""
-    rows = table[good].copy()
+    rows, given_x, given_y = table[good].copy(), x, y
     x, y = to_storage(x[good], y[good], known)
     index = atlas.locator.locate(x, y)
     inside = index >= 0
@@ -83,16 +87,21 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
         [near, inside], [Placement.BORDER.value, Placement.INSIDE.value], Placement.OUTSIDE.value
     )
     rows["border_distance_m"] = np.round(distance, 1)
+    edition = np.where(inside, atlas.editions[index], 0)
+    rows["edition"] = pd.array(edition, dtype="Int64")
+    rows["edition"] = rows["edition"].mask(edition == 0)
     rows["storage_lon"], rows["storage_lat"] = x, y
     rejects = table[~good].copy()
     rejects["reason"] = reason[~good]
     reasons = {str(text): int(n) for text, n in rejects["reason"].value_counts().items()}
-    west, south, east, north = atlas.bounds
-    swapped = (~inside) & (y >= west) & (y <= east) & (x >= south) & (x <= north)
-    if swapped.sum() > max(10, 0.5 * len(rows)):
+    off = np.isfinite(given_x) & np.isfinite(given_y)
+    count = int(off.sum())
+    off[good] = ~inside
+    swapped = _in_bounds(given_y[off], given_x[off], known, atlas.bounds)
+    if swapped > max(10, 0.5 * count):
         raise InvalidInput(
             "axes_swapped",
-            f"{int(swapped.sum())} of {len(rows)} points lie outside the grid and inside it the other way round: "
+            f"{swapped} of {count} points lie outside the grid and inside it the other way round: "
             f"are {lon} and {lat} swapped?",
             field="lon_column",
             got=lon,
@@ -100,7 +109,17 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
     return Placed(rows, rejects, reasons, atlas.names)
 
 
-def _degrees(column: pd.Series, name: str, most: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+def _in_bounds(
+    x: NDArray[np.float64], y: NDArray[np.float64], frame: AnyFrame, bounds: tuple[float, float, float, float]
+) -> int:
+    """Return how many coordinates lie within west, south, east, north."""
+    places = is_place(x, y, frame)
+    lon, lat = to_storage(x[places], y[places], frame)
+    west, south, east, north = bounds
+    return int(((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)).sum())
+
+
+def _numbers(column: pd.Series, name: str, most: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     text = column.astype("string").str.strip().fillna("")
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     reason = np.select(

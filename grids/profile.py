@@ -1,7 +1,7 @@
 """The profile: a TOML file that says how another system's table of incidents is to be read.
 
 source = "nyc311"               # a short name; with the id of a row it makes the key of an incident
-frame = "WGS84"                 # what lon and lat are counted in: WGS84, CGCS2000, GCJ02, BD09
+frame = "WGS84"                 # what lon and lat are counted in: WGS84, CGCS2000, GCJ02, BD09, or EPSG:4548
 timezone = "America/New_York"   # whose wall clock the times show, by its IANA name
 time_formats = ["%Y-%m-%d %H:%M:%S"]    # tried in order; "iso" reads ISO 8601, with its offset where one is
 encoding = "utf-8"              # of the file; an argument of the command goes before it
@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gis.crs import Frame, parse_frame
+from gis.crs import AnyFrame, parse_frame
 from gis.errors import InvalidInput, NotFound
 from grids.rules.lifecycle import Channel
 
@@ -89,7 +89,7 @@ class Profile:
 
     source: str
     columns: Columns
-    frame: Frame
+    frame: AnyFrame
     zone: ZoneInfo
     time_formats: tuple[str, ...]
     default_channel: Channel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import geocoordinates_ffi as oracle  # type: ignore[import-untyped]
 import numpy as np
 import pyproj
@@ -12,8 +14,12 @@ from numpy.typing import NDArray
 
 from gis.crs import (
     STORAGE_SRID,
+    AnyFrame,
+    EpsgFrame,
     Frame,
+    admit_frame,
     from_storage,
+    is_place,
     looks_swapped,
     metres_between,
     metric_crs,
@@ -42,13 +48,20 @@ def places_in_china(n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.
         (" gcj02 ", Frame.GCJ02),
         ("BD-09", Frame.BD09),
         ("bd09ll", Frame.BD09),
+        ("EPSG:4548", EpsgFrame(4548)),
+        (" epsg 4527 ", EpsgFrame(4527)),
+        ("urn:ogc:def:crs:EPSG::3857", EpsgFrame(3857)),
+        ("EPSG:2263", EpsgFrame(2263)),
     ],
 )
-def test_a_frame_is_known_by_each_of_its_usual_spellings(text: str, frame: Frame) -> None:
-    assert parse_frame(text) is frame
+def test_a_frame_is_known_by_each_of_its_usual_spellings(text: str, frame: AnyFrame) -> None:
+    assert parse_frame(text) == frame
+    assert parse_frame(parse_frame(text)) == parse_frame(frame.value) == frame
 
 
-@pytest.mark.parametrize("text", ["", "MARS", "EPSG:3857", "火星坐标"])
+@pytest.mark.parametrize(
+    "text", ["", "MARS", "4548", "EPSG:1", "EPSG:4479", "EPSG:5773", "EPSG:32600", "火星坐标"]
+)
 def test_an_unknown_frame_is_refused_and_told_which_are_known(text: str) -> None:
     with pytest.raises(UnknownFrame) as refused:
         parse_frame(text)
@@ -57,7 +70,7 @@ def test_an_unknown_frame_is_refused_and_told_which_are_known(text: str) -> None
     assert refused.value.facts == {
         "field": "frame",
         "got": text,
-        "wanted": ["WGS84", "CGCS2000", "GCJ02", "BD09"],
+        "wanted": ["WGS84", "CGCS2000", "GCJ02", "BD09", "EPSG:<number>"],
     }
 
 
@@ -87,6 +100,97 @@ def test_a_shifted_coordinate_comes_back_to_where_it_was_taken(frame: Frame) -> 
 def test_wgs84_and_cgcs2000_pass_unchanged(frame: Frame) -> None:
     assert to_storage(117.65, 36.21, frame) == (117.65, 36.21)
     assert from_storage(117.65, 36.21, frame) == (117.65, 36.21)
+
+
+@pytest.mark.parametrize(
+    ("frame", "easting", "northing"),
+    [
+        # CGCS2000, 3-degree zone about 117 E, without and with its number: by the Krueger series, apart from PROJ
+        ("EPSG:4548", 558_451.006, 4_009_040.338),
+        ("EPSG:4527", 39_558_451.006, 4_009_040.338),
+        ("EPSG:3857", 13_096_738.092, 4_329_555.655),
+    ],
+)
+def test_a_projected_coordinate_names_its_system_and_lands_where_it_was_taken(
+    frame, easting, northing
+) -> None:
+    assert from_storage(117.65, 36.21, frame) == pytest.approx((easting, northing), abs=0.01)
+    assert to_storage(easting, northing, frame) == pytest.approx((117.65, 36.21), abs=1e-7)
+
+
+def test_projected_tables_come_back_and_keep_their_shape() -> None:
+    random = np.random.default_rng(3)
+    lon, lat = random.uniform(115.6, 118.4, (2, 500)), random.uniform(25, 49, (2, 500))
+
+    back = to_storage(*from_storage(lon, lat, "EPSG:4548"), "EPSG:4548")
+
+    assert back[0].shape == (2, 500)
+    assert metres_between(lon, lat, *back).max() < 1e-6
+
+
+def test_many_threads_convert_at_once_and_agree() -> None:
+    x, y = (
+        np.random.default_rng(4).uniform(4e5, 6e5, 2_000),
+        np.random.default_rng(5).uniform(3.9e6, 4e6, 2_000),
+    )
+    alone = to_storage(x, y, "EPSG:4548")
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda _: to_storage(x, y, "EPSG:4548"), range(64)))
+
+    assert all(np.array_equal(one[0], alone[0]) and np.array_equal(one[1], alone[1]) for one in together)
+
+
+@pytest.mark.parametrize(
+    "frame", ["EPSG:2385", "EPSG:4610", "EPSG:2436", "EPSG:4214"]
+)  # Xi'an 1980, Beijing 1954
+def test_a_datum_without_published_conversion_is_refused_for_points_as_for_files(frame: str) -> None:
+    place = (117.2, 34.3) if frame in ("EPSG:4610", "EPSG:4214") else (518_400.0, 3_796_900.0)
+
+    with pytest.raises(UnknownFrame) as refused:
+        to_storage(*place, frame)
+
+    assert refused.value.code == "no_exact_conversion"
+
+
+def test_a_conversion_of_ten_metres_is_not_good_enough_and_one_of_the_place_is_taken() -> None:
+    with pytest.raises(UnknownFrame):
+        to_storage(108.2, 20.3, "EPSG:4214")  # Beijing 1954 in the Gulf of Tonkin, published to 10 m
+
+    assert metres_between(84.2, 40.3, *to_storage(84.2, 40.3, "EPSG:4214")) == pytest.approx(
+        87, abs=60
+    )  # the Tarim
+
+
+@pytest.mark.parametrize(
+    ("frame", "x", "y", "hint"),
+    [
+        ("EPSG:4548", 117.2, 34.3, "look like degrees"),
+        ("EPSG:4548", 3_796_900, 518_400, "axes swapped"),
+        ("EPSG:4548", 39_518_400, 3_796_900, "no place in EPSG:4548"),
+        ("WGS84", 518_400, 3_796_900, "look"),
+        ("EPSG:4269", 518_400, 3_796_900, "look like metres"),
+    ],
+)
+def test_numbers_that_are_no_place_in_their_system_are_refused_with_a_hint(frame, x, y, hint) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        to_storage(np.array([x]), np.array([y]), frame)
+
+    assert refused.value.code == "coordinate_out_of_range"
+    assert hint in str(refused.value)
+    assert refused.value.facts["bounds"] == [x, y, x, y]
+    assert not is_place([x], [y], parse_frame(frame)).any()
+
+
+@pytest.mark.parametrize("text", ["GCJ-02", "bd09", "BD09LL"])
+def test_an_operator_may_forbid_to_convert_shifted_coordinates_back(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        admit_frame(text, forbid_gcj_inverse=True)
+
+    assert refused.value.code == "frame_forbidden"
+    assert refused.value.facts["wanted"] == ["CGCS2000", "WGS84"]
+    assert admit_frame(text, forbid_gcj_inverse=False) == parse_frame(text)
+    assert admit_frame("EPSG:4548", forbid_gcj_inverse=True) == EpsgFrame(4548)
 
 
 def test_numbers_give_numbers_and_arrays_keep_their_shape() -> None:
@@ -200,3 +304,6 @@ def test_swapped_axes_are_noticed_and_a_right_point_is_left_alone() -> None:
     assert not looks_swapped(117.65, 36.21, laiwu)
     assert not looks_swapped(36.21, 100.0, laiwu)
     assert not looks_swapped(float("nan"), 36.21, laiwu)
+    assert looks_swapped(4_008_856, 558_491, laiwu, EpsgFrame(4548))
+    assert not looks_swapped(558_491, 4_008_856, laiwu, EpsgFrame(4548))
+    assert not looks_swapped(1e300, float("nan"), laiwu, EpsgFrame(4548))
