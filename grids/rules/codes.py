@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from gis.errors import InvalidInput
@@ -25,6 +25,7 @@ __all__ = [
     "follows",
     "is_within",
     "level_of",
+    "next_code",
     "number_children",
     "parent_of",
 ]
@@ -61,6 +62,16 @@ MOST_CHILDREN: Mapping[GridLevel, int] = MappingProxyType(
 def follows(code: str, level: GridLevel) -> bool:
     """Tell whether `code` is written as codes of `level` are."""
     return CODE_PATTERN[level].fullmatch(code) is not None
+
+
+_KINDS: Mapping[GridLevel, tuple[int, ...]] = MappingProxyType(
+    {
+        GridLevel.TOWN: (1, 100, 200, 400),  # street offices, towns, townships, what is run like one
+        GridLevel.COMMUNITY: (1, 200, 400, 500),  # residents' communities, villages, what is run like either
+        GridLevel.BUILDING_GROUP: (1,),
+    }
+)
+# where the numbers of each kind of area begin: the division codes of the National Bureau of Statistics
 
 
 def check_code(code: str, level: GridLevel) -> str:
@@ -115,6 +126,25 @@ def code_range(code: str) -> tuple[str, str]:
     Compare as bytes: Python's `<` on text of digits, or `COLLATE "C"` in SQL. ":" is the character after "9".
     """
     return code, code + ":"
+
+
+def next_code(parent_code: str, level: GridLevel, taken: Collection[str], *, like: str) -> str | None:
+    """Return the code for one more child of a parent, or None when all numbers are taken.
+
+    level : of the child, below the district. taken : codes in use, and those that were and stay retired.
+    like : a code of that level, in any parent: the new one is of its kind (a village stays a village).
+    The number follows the highest of its kind; when the kind has no more, the lowest free one is taken.
+    """
+    starts = [*_KINDS[level], MOST_CHILDREN[level] + 1]
+    kind = max(row for row, start in enumerate(starts[:-1]) if start <= max(int(like[-3:]), 1))
+    numbers = range(starts[kind], starts[kind + 1])
+
+    def code(number: int) -> str:
+        return f"{parent_code}{number:03d}"
+
+    highest = max((number for number in numbers if code(number) in taken), default=numbers.start - 1)
+    rest = [*range(highest + 1, numbers.stop), *numbers, *range(1, starts[-1])]
+    return next((code(number) for number in rest if code(number) not in taken), None)
 
 
 def number_children(

@@ -16,6 +16,7 @@ from grids.rules.codes import (
     follows,
     is_within,
     level_of,
+    next_code,
     number_children,
     parent_of,
 )
@@ -180,3 +181,41 @@ def test_children_are_numbered_only_under_a_code_of_the_level_above(level):
         number_children(wrong, level, [(0, 0)])
 
     assert refused.value.code == "wrong_grid_code"
+
+
+TOWN, COMMUNITY = "990101001", "990101001001"
+
+
+@pytest.mark.parametrize(
+    ("parent", "level", "taken", "like", "wanted"),
+    [
+        (COMMUNITY, GridLevel.BUILDING_GROUP, [], "001", "001"),
+        (COMMUNITY, GridLevel.BUILDING_GROUP, ["001", "002"], "001", "003"),
+        (COMMUNITY, GridLevel.BUILDING_GROUP, ["001", "004"], "001", "005"),  # 002 and 003 may be retired
+        (COMMUNITY, GridLevel.BUILDING_GROUP, ["001", "999"], "001", "002"),
+        (TOWN, GridLevel.COMMUNITY, ["003", "201"], "002", "004"),
+        (TOWN, GridLevel.COMMUNITY, ["003", "201"], "205", "202"),  # a village stays a village
+        (TOWN, GridLevel.COMMUNITY, ["003"], "205", "200"),
+        (TOWN, GridLevel.COMMUNITY, [f"{n:03d}" for n in range(200, 400)], "205", "001"),
+        ("990101", GridLevel.TOWN, ["001", "100"], "002", "002"),
+        ("990101", GridLevel.TOWN, ["001", "100"], "101", "101"),
+    ],
+)
+def test_one_more_child_follows_the_highest_of_its_kind(parent, level, taken, like, wanted):
+    code = next_code(parent, level, {parent + number for number in taken}, like=parent + like)
+
+    assert code == parent + wanted
+    assert follows(code, level)
+
+
+@pytest.mark.parametrize("level", TOP_DOWN[1:])
+def test_a_parent_gives_out_each_of_its_numbers_once_and_then_none(level):
+    parent = COMMUNITY[: CODE_LENGTH[level] - 3]
+    taken = set()
+
+    while (code := next_code(parent, level, taken, like=f"{parent}001")) is not None:
+        assert code not in taken
+        taken.add(code)
+
+    assert len(taken) == MOST_CHILDREN[level]
+    assert all(follows(code, level) for code in taken)
