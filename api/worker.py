@@ -1,4 +1,4 @@
-"""The worker: fires what is due, and nothing else has a clock of its own.
+"""The worker: fires what is due, brings open cases over to a new grid; nothing else has a clock of its own.
 
 It may run as a thread beside the web server or as a process, alone or many times: rows are claimed with SKIP
 LOCKED and fire once (`grids.deadlines`). Killed at any moment it leaves nothing half done. An error of the
@@ -15,10 +15,11 @@ from types import FrameType
 
 from api.clock import Clock
 from api.database import Database
-from grids import deadlines, repeats
+from grids import deadlines, repeats, succession
 from grids.deadlines import Fired
+from grids.succession import Brought
 
-__all__ = ["fire_all", "run", "run_until_signalled"]
+__all__ = ["bring_all_over", "fire_all", "run", "run_until_signalled"]
 
 BATCH = 100
 _LONGEST_BACKOFF = 30.0  # seconds
@@ -47,15 +48,33 @@ def fire_all(database: Database, clock: Clock, stop: threading.Event | None = No
     return done
 
 
+def bring_all_over(database: Database, clock: Clock, stop: threading.Event | None = None) -> Brought:
+    """Bring what is open over to the editions in force, batch by batch; return what was done."""
+    done = Brought()
+    while stop is None or not stop.is_set():
+        with database.sessions() as session:
+            batch = succession.bring_over(session, clock(), limit=BATCH + len(done.stuck))
+            session.commit()
+        done.moved += batch.moved
+        done.stuck |= batch.stuck
+        if not batch.moved:
+            break
+    return done
+
+
 def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threading.Event) -> None:
-    """Fire what is due until `stop` is set, sleeping to the next due moment but never over `poll_seconds`."""
+    """Do what is due until `stop` is set, sleeping to the next due moment but never over `poll_seconds`."""
     known_stuck: set[int] = set()
+    unmoved: set[int] = set()
     tidied: datetime | None = None
     failures = 0
     while not stop.is_set():
         try:
             done = fire_all(database, clock, stop)
             _report(done, known_stuck)
+            brought = bring_all_over(database, clock, stop)
+            _report_brought(brought, unmoved)
+            unmoved = set(brought.stuck)
             known_stuck = set(done.stuck)
             if tidied is None or clock() - tidied >= _TIDY_EVERY:
                 _tidy(database, clock())
@@ -75,6 +94,16 @@ def _report(done: Fired, known_stuck: set[int]) -> None:
     for clock_id, reason in done.stuck.items():
         if clock_id not in known_stuck:  # said once, not every few seconds
             _log.warning("deadline stuck", extra={"facts": {"deadline": clock_id, "code": reason.code}})
+
+
+def _report_brought(done: Brought, known_stuck: set[int]) -> None:
+    if done.moved:
+        _log.info("cases follow the new grid", extra={"facts": {"moved": done.moved}})
+    for incident_id, reason in done.stuck.items():
+        if incident_id not in known_stuck:
+            _log.warning(
+                "case does not follow", extra={"facts": {"incident": incident_id, "code": reason.code}}
+            )
 
 
 def _tidy(database: Database, now: datetime) -> None:

@@ -3,13 +3,16 @@
 The cells in force are held in memory as a `gis.Locator`, one per database. Every location asks the
 database which editions are in force (one small query), so that a new edition is used before the next report
 is placed, in every process. `grids.editions` loads and publishes them.
+
+A position is never exact: it stands for a circle. Where that circle reaches into a cell other than the one that
+holds the point, whoever reports is asked which of the cells it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,9 +24,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
-from gis.crs import STORAGE_SRID, Frame, looks_swapped, parse_frame, to_storage
+from gis.crs import STORAGE_SRID, looks_swapped, parse_frame, to_storage
 from gis.errors import InvalidInput, NotFound, Unavailable
 from gis.locate import Locator
+from gis.readings import explained
+from grids.rules import explanation
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.scope import under
 from grids.tables import Edition, EditionStatus, Grid, Placement
@@ -31,19 +36,40 @@ from grids.tables import Edition, EditionStatus, Grid, Placement
 __all__ = [
     "BORDER_M",
     "Atlas",
+    "Candidate",
     "Place",
     "areas",
+    "change_editions",
     "current",
     "day_with_grid",
     "grid",
+    "hold_edition",
     "in_force",
     "levels_of",
     "locate",
     "of_edition",
     "require_cell",
+    "whole",
 ]
 
-BORDER_M = 30.0  # nearer than this to a border, the answer says so
+_EDITIONS_LOCK = 7_301_002  # any constant that no other lock of ours has
+
+BORDER_M = 30.0  # nearer than this to a border, the answer says so; no circle of a position is smaller
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cell that a position may lie in.
+
+    share : of the circle round the point, 0 to 1. distance_m : from the point to the cell, 0 for the one that
+    holds it.
+    """
+
+    code: str
+    name: str
+    share: float
+    distance_m: float
+    edition_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +78,7 @@ class Place:
 
     lon, lat : in the storage frame. code : the cell, None outside every grid.
     levels : level -> code of the areas that hold the point. nearest_district : for a point outside.
-    candidates : (code, share of the accuracy circle), where an accuracy was given.
+    candidates : the cells that a circle of the accuracy, of at least `BORDER_M`, touches, the largest share first.
     """
 
     lon: float
@@ -64,7 +90,38 @@ class Place:
     border_distance_m: float | None
     edition_id: int | None
     levels: dict[str, str] = field(default_factory=dict)
-    candidates: tuple[tuple[str, float], ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def confirm(self) -> bool:
+        """Whether it may as well lie elsewhere, so that whoever reports is asked."""
+        return self.how is not Placement.CONFIRMED and any(one.code != self.code for one in self.candidates)
+
+    def confirmed(self, code: str) -> Place:
+        """Return the place in the cell that whoever reports says it is; the same where there was no choice.
+
+        Raises `InvalidInput` ("cell_not_candidate") for a cell that it cannot lie in.
+        """
+        chosen = next((one for one in self.candidates if one.code == code), None)
+        if chosen is None:
+            raise InvalidInput(
+                "cell_not_candidate",
+                f"this point cannot lie in {code}: its candidates are "
+                f"{', '.join(one.code for one in self.candidates) or 'none, for it is outside every grid'}",
+                field="cell",
+                got=code,
+                wanted=[one.code for one in self.candidates],
+            )
+        if not self.confirm:
+            return self
+        return replace(
+            self,
+            how=Placement.CONFIRMED,
+            code=code,
+            nearest_district=code[:6],
+            edition_id=chosen.edition_id,
+            levels=levels_of(code),
+        )
 
 
 @dataclass(frozen=True)
@@ -72,13 +129,14 @@ class Atlas:
     """The cells in force, prepared for location.
 
     codes, editions : (n,) of the cells, sorted by code; locator : over their polygons in that order.
-    names : of the areas of all levels, by code.
+    names : of the areas of all levels, by code. edition_names : of the editions, by id.
     """
 
     codes: NDArray[np.object_]
     editions: NDArray[np.int64]
     locator: Locator
     names: dict[str, str]
+    edition_names: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, areas: gpd.GeoDataFrame, leaf_level: GridLevel) -> Atlas:
@@ -94,8 +152,7 @@ class Atlas:
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of all cells, degrees."""
-        west, south, east, north = shapely.total_bounds(self.locator.polygons)
-        return float(west), float(south), float(east), float(north)
+        return self.locator.bounds
 
     def place(self, lon: float, lat: float, frame: str, *, accuracy_m: float | None = None) -> Place:
         """Place one point by the edge rule: the cell that covers it, the lowest code on a shared edge.
@@ -104,22 +161,25 @@ class Atlas:
         and would lie inside with its coordinates exchanged.
         """
         known = parse_frame(frame)
-        if looks_swapped(lon, lat, self.bounds):
+        bounds = self.bounds
+        if looks_swapped(lon, lat, bounds, known):
             raise InvalidInput(
                 "axes_swapped",
                 f"longitude {lon:g}, latitude {lat:g} lies outside the city and inside it the other way round: "
                 "are they swapped?",
                 field="lon",
                 got=[lon, lat],
-                wanted="longitude first",
+                wanted="longitude, or easting, first",
             )
-        x, y = to_storage(lon, lat, known)
+        try:
+            x, y = to_storage(lon, lat, known)
+        except InvalidInput as refused:
+            raise explained(refused, bounds, "the city") from refused
         index = int(self.locator.locate(np.array([x]), np.array([y]))[0])
         if index < 0:
-            return self._outside(x, y, known)
+            return self._outside(x, y, known.value, accuracy_m)
         distance = float(self.locator.border_distance_m(x, y, np.array([index]))[0])
         code = str(self.codes[index])
-        shares = self.locator.shares(x, y, accuracy_m) if accuracy_m else []
         return Place(
             lon=x,
             lat=y,
@@ -130,20 +190,69 @@ class Atlas:
             border_distance_m=distance,
             edition_id=int(self.editions[index]),
             levels=levels_of(code),
-            candidates=tuple((str(self.codes[i]), round(share, 4)) for i, share in shares),
+            candidates=self.candidates(x, y, index, distance, accuracy_m),
         )
 
-    def _outside(self, x: float, y: float, frame: Frame) -> Place:
+    def candidates(
+        self, x: float, y: float, index: int, distance: float, accuracy_m: float | None
+    ) -> tuple[Candidate, ...]:
+        """Return the cells that a position may lie in, the largest share first.
+
+        x, y : in the storage frame. index : of the cell that holds the point, -1 for none. distance : metres to its
+        border, or to the nearest cell. accuracy_m : None where nobody said.
+        """
+        radius = max(accuracy_m or 0.0, BORDER_M)
+        if radius < distance:  # nearly always: the circle lies within one cell, or reaches none
+            return () if index < 0 else (self._candidate(index, 1.0, 0.0),)
+        shares = self.locator.shares(x, y, radius)
+        cells = np.array([cell for cell, _ in shares], dtype=np.intp)
+        away = self.locator.border_distance_m(np.full(len(cells), x), np.full(len(cells), y), cells)
+        return tuple(
+            self._candidate(cell, share, 0.0 if cell == index else metres)
+            for (cell, share), metres in zip(shares, away.tolist(), strict=True)
+        )
+
+    def why(
+        self, place: Place, lon: float, lat: float, *, accuracy_m: float | None, at: datetime
+    ) -> dict[str, Any]:
+        """Return the entry of the explain record that says why a point, as it was given, came to its place."""
+        return explanation.cell(
+            place.code,
+            place.how.value,
+            at=at,
+            edition=place.edition_id,
+            edition_name=self.edition_names.get(place.edition_id) if place.edition_id else None,
+            frame=place.frame,
+            lon=lon,
+            lat=lat,
+            accuracy_m=accuracy_m,
+            border_m=place.border_distance_m,
+            candidates=[(one.code, one.share, one.distance_m) for one in place.candidates],
+        )
+
+    def _candidate(self, index: int, share: float, metres: float) -> Candidate:
+        code = str(self.codes[index])
+        return Candidate(
+            code=code,
+            name=self.names.get(code, code),
+            share=round(share, 4),
+            distance_m=metres,
+            edition_id=int(self.editions[index]),
+        )
+
+    def _outside(self, x: float, y: float, frame: str, accuracy_m: float | None) -> Place:
         nearest, metres = self.locator.nearest(x, y)
+        distance = float(metres[0])
         return Place(
             lon=x,
             lat=y,
-            frame=frame.value,
+            frame=frame,
             how=Placement.OUTSIDE,
             code=None,
             nearest_district=str(self.codes[int(nearest[0])])[:6],
-            border_distance_m=float(metres[0]),
+            border_distance_m=distance,
             edition_id=None,
+            candidates=self.candidates(x, y, -1, distance, accuracy_m),
         )
 
 
@@ -164,6 +273,20 @@ def in_force(on: date) -> ColumnElement[bool]:
         Edition.effective_from <= on,
         or_(Edition.effective_to.is_(None), Edition.effective_to > on),
     )
+
+
+def hold_edition(session: Session) -> None:
+    """Keep the editions in force as they are until the transaction ends; any number may hold them at once.
+
+    Whoever places a report holds them before looking: else a publication could commit between the look and
+    the report, and the report would lie in a cell that is no more.
+    """
+    session.execute(select(func.pg_advisory_xact_lock_shared(_EDITIONS_LOCK)))
+
+
+def change_editions(session: Session) -> None:
+    """Wait until nobody holds the editions in force, and keep others from it until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(_EDITIONS_LOCK)))
 
 
 def day_with_grid(session: Session, day: date) -> date:
@@ -214,11 +337,13 @@ def _build(session: Session, edition_ids: Sequence[int]) -> Atlas:
         )
     polygons = shapely.from_wkb([bytes(row.boundary.data) for row in rows])
     names = select(Grid.code, Grid.name).where(Grid.edition_id.in_(edition_ids))
+    editions = select(Edition.id, Edition.name).where(Edition.id.in_(edition_ids))
     return Atlas(
         codes=np.array([row.code for row in rows], dtype=object),
         editions=np.array([row.edition_id for row in rows], dtype=np.int64),
         locator=Locator(polygons),
         names={row.code: row.name for row in session.execute(names)},
+        edition_names={row.id: row.name for row in session.execute(editions)},
     )
 
 
@@ -241,13 +366,16 @@ def require_cell(session: Session, code: str, *, on: date) -> int:
     return found
 
 
-def grid(session: Session, code: str, *, on: date) -> Grid:
-    """Return one area in force by its code. Raises `NotFound` ("grid_not_found")."""
+def grid(session: Session, code: str, *, on: date, edition_id: int | None = None) -> Grid:
+    """Return one area by its code, in force on a day or of one edition. Raises `NotFound` ("grid_not_found")."""
     found = session.scalar(
-        select(Grid).join(Edition, Edition.id == Grid.edition_id).where(Grid.code == code, in_force(on))
+        select(Grid)
+        .join(Edition, Edition.id == Grid.edition_id)
+        .where(Grid.code == code, Grid.edition_id == edition_id if edition_id else in_force(on))
     )
     if found is None:
-        raise NotFound("grid_not_found", f"there is no area {code} in the edition in force", code=code)
+        which = f"edition {edition_id}" if edition_id else "the edition in force"
+        raise NotFound("grid_not_found", f"there is no area {code} in {which}", code=code)
     return found
 
 
@@ -263,8 +391,8 @@ def areas(
 ) -> gpd.GeoDataFrame:
     """Return areas as a GeoDataFrame (EPSG:4490), by code: of a level, under a parent, touching a box.
 
-    Columns: code, level, name, households, population, area_m2, edition_id, geometry. edition_id asks for
-    one edition instead of those in force.
+    Columns: code, level, name, source_code, households, population, size_reason, area_m2, edition_id, geometry.
+    edition_id asks for one edition instead of those in force.
     """
     wanted: list[ColumnElement[bool]] = [Grid.edition_id == edition_id if edition_id else in_force(on)]
     if level is not None:
@@ -273,7 +401,17 @@ def areas(
         wanted.append(under(Grid.code, parent))
     if bbox is not None:
         wanted.append(Grid.boundary.op("&&")(func.ST_MakeEnvelope(*bbox, STORAGE_SRID)))
-    columns = ("code", "level", "name", "households", "population", "area_m2", "edition_id")
+    columns = (
+        "code",
+        "level",
+        "name",
+        "source_code",
+        "households",
+        "population",
+        "size_reason",
+        "area_m2",
+        "edition_id",
+    )
     rows = session.execute(
         select(*(getattr(Grid, name) for name in columns), Grid.boundary)
         .join(Edition, Edition.id == Grid.edition_id)
@@ -285,3 +423,8 @@ def areas(
     data["level"] = [level.value for level in data["level"]]
     shapes = shapely.from_wkb([bytes(row.boundary.data) for row in rows])
     return gpd.GeoDataFrame(data, geometry=shapes, crs=f"EPSG:{STORAGE_SRID}")
+
+
+def whole(session: Session, edition: Edition) -> gpd.GeoDataFrame:
+    """Return all areas of one edition, columns as `areas`."""
+    return areas(session, edition_id=edition.id, on=edition.effective_from)

@@ -228,6 +228,10 @@ class Case:
             payload=payload,
         )
 
+    def explain(self, *entries: dict[str, Any]) -> None:
+        """Add to why the case goes as it does (`grids.rules.explanation`); what stands there stays."""
+        self.incident.explanation = [*(self.incident.explanation or ()), *entries]
+
     # -- clocks
 
     def start_clock(
@@ -300,6 +304,12 @@ class Case:
             owner.first_overdue_at = owner.first_overdue_at or clock.due_at
         elif owner.first_overdue_at == clock.due_at:
             owner.first_overdue_at = None  # the sweeper looked before an act that had come in time
+        if owner is self.incident:
+            # the mark stays where it arose, whatever becomes of the grid
+            late = owner.first_overdue_at is not None
+            self.incident.overdue_grid_code = (
+                (self.incident.overdue_grid_code or self.incident.grid_code) if late else None
+            )
 
     # -- messages
 

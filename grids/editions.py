@@ -1,4 +1,8 @@
-"""Editions of the grid: store a checked plan as a draft, publish it from a day on, list and export."""
+"""Editions of the grid: store a checked plan as a draft, publish it from a day on, list and export.
+
+A publication that takes the place of another is a heavy act: whoever drew it does not decide it (OWASP ASVS 5.0,
+2.3.5). It locks out reports that are being placed, so that none is placed by a grid that is no longer in force.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,31 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
-from gis.errors import Conflict, CoverageBroken, InvalidInput, NotFound
+from gis.errors import Conflict, CoverageBroken, Forbidden, InvalidInput, NotFound
 from gis.faults import CoverageReport
 from gis.plane import areas_m2
-from grids import atlas
+from grids import atlas, succession
 from grids.founding import ensure_defaults
+from grids.impact import Impact
+from grids.impact import impact as look_at
 from grids.plan import GridSet
 from grids.rules.levels import GridLevel
-from grids.tables import Edition, EditionStatus, Grid
+from grids.tables import Edition, EditionStatus, Grid, OpenCases
 
-__all__ = ["areas_of", "districts_of", "get", "listing", "load", "publish"]
+__all__ = [
+    "Entry",
+    "areas_of",
+    "bounds_of",
+    "districts_of",
+    "drawn_by",
+    "entries",
+    "get",
+    "impact",
+    "listing",
+    "load",
+    "publish",
+    "store_areas",
+]
 
 _PUBLISH_LOCK = 7_301_001  # any constant: one publication at a time, whoever runs it
 _BATCH = 500
@@ -38,9 +57,11 @@ def load(
     name: str,
     effective_from: date,
     now: datetime,
+    by: str | None = None,
 ) -> Edition:
     """Store a plan as a draft with what the gate said of it; return the edition.
 
+    by : who loads it, and so cannot be the one who publishes it; None where nobody is named.
     A draft with faults is stored too, so that they can be looked at; it cannot be published. An area whose
     code another area has already, or that has no shape, is not stored: the report lists it as an error.
     Raises `InvalidInput` ("empty_grid") when nothing is left to store.
@@ -56,19 +77,29 @@ def load(
         leaf_level=plan.leaf_level,
         effective_from=effective_from,
         loaded_at=now,
+        loaded_by=by,
         report=report.to_dict(),
     )
     session.add(edition)
     session.flush()
+    store_areas(session, edition.id, frame)
+    return edition
+
+
+def store_areas(session: Session, edition_id: int, frame: gpd.GeoDataFrame) -> None:
+    """Store areas of an edition; columns as in `grids.plan.GridSet`, none without a shape."""
+    if "size_reason" not in frame:
+        frame = frame.assign(size_reason=None)
     rows = [
         {
-            "edition_id": edition.id,
+            "edition_id": edition_id,
             "code": row.code,
             "level": GridLevel(row.level),
             "name": row.name if isinstance(row.name, str) else row.code,
             "source_code": None if pd.isna(row.source_code) else row.source_code,
             "households": None if pd.isna(row.households) else int(row.households),
             "population": None if pd.isna(row.population) else int(row.population),
+            "size_reason": None if pd.isna(row.size_reason) else str(row.size_reason),
             "area_m2": float(area),
             "boundary": from_shape(row.geometry, srid=STORAGE_SRID),
         }
@@ -80,7 +111,6 @@ def load(
     ]
     for start in range(0, len(rows), _BATCH):
         session.execute(insert(Grid), rows[start : start + _BATCH])
-    return edition
 
 
 class _Row(NamedTuple):
@@ -92,18 +122,29 @@ class _Row(NamedTuple):
     source_code: Any
     households: Any
     population: Any
+    size_reason: Any
     geometry: BaseGeometry
 
 
-def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edition:
+def publish(
+    session: Session,
+    edition_id: int,
+    *,
+    by: str,
+    now: datetime,
+    open_cases: OpenCases = OpenCases.FOLLOW,
+) -> Edition:
     """Put a draft into force from its effective date; what it replaces ends on that day.
 
-    A district's first publication also brings the shipped defaults (`grids.founding`).
-    Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Conflict` for an edition that is
-    no draft, that would begin before the one it replaces or that lacks a district of it. Then nothing is changed.
+    open_cases : what becomes of open incidents of the editions that it replaces; the worker brings them over when
+    the day has come (`grids.succession`). A district's first publication also brings the shipped defaults
+    (`grids.founding`).
+    Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Forbidden` ("second_person_needed") when
+    it replaces another and `by` drew it, `Conflict` for an edition that is no draft, that would begin before the
+    one it replaces or that lacks a district of it. Then nothing is changed.
     """
     session.execute(select(func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
-    edition = get(session, edition_id)
+    edition = get(session, edition_id, lock=True)
     if edition.status is not EditionStatus.DRAFT:
         raise Conflict("not_a_draft", f"edition {edition_id} is {edition.status.value}, not a draft")
     errors = int(edition.report.get("errors", 0))
@@ -115,33 +156,68 @@ def publish(session: Session, edition_id: int, *, by: str, now: datetime) -> Edi
             errors=errors,
         )
     districts = districts_of(session, edition_id)
-    for other in _in_the_way(session, districts):
-        if other.effective_from > edition.effective_from:
-            raise Conflict(
-                "earlier_than_current",
-                f"edition {other.id} is in force from {other.effective_from}; a new one cannot begin before it",
-                edition=other.id,
-                got=edition.effective_from.isoformat(),
-            )
-        left_out = sorted(set(districts_of(session, other.id)) - set(districts))
-        if left_out:
-            raise Conflict(
-                "districts_left_out",
-                f"edition {other.id} would end and leave {', '.join(left_out)} without a grid: load one that holds "
-                "these districts too",
-                edition=other.id,
-                districts=left_out,
-            )
+    replaced = _in_the_way(session, districts)
+    if replaced and by in drawn_by(edition):
+        raise Forbidden(
+            "second_person_needed",
+            f"{by} drew edition {edition_id}, which takes the place of edition {replaced[0].id}: somebody else has "
+            "to publish it",
+            edition=edition_id,
+            drawn_by=sorted(drawn_by(edition)),
+        )
+    for other in replaced:
+        _check_turn(session, edition, other, districts)
+    for other in replaced:
+        succession.record_lineage(session, edition, other, now=now)
+    ensure_defaults(session, districts, now=now)
+    # only now, after all that takes time: reports wait from here to the commit
+    atlas.change_editions(session)
+    for other in replaced:
         other.status, other.effective_to = EditionStatus.SUPERSEDED, edition.effective_from
     edition.status, edition.published_at, edition.published_by = EditionStatus.PUBLISHED, now, by
-    ensure_defaults(session, districts, now=now)
+    edition.open_cases = open_cases if replaced else None
+    edition.took_effect_at = None if replaced else now
     session.flush()
     return edition
 
 
-def _in_the_way(session: Session, districts: Sequence[str]) -> Sequence[Edition]:
+def _check_turn(session: Session, edition: Edition, other: Edition, districts: Sequence[str]) -> None:
+    if other.effective_from > edition.effective_from:
+        raise Conflict(
+            "earlier_than_current",
+            f"edition {other.id} is in force from {other.effective_from}; a new one cannot begin before it",
+            edition=other.id,
+            got=edition.effective_from.isoformat(),
+        )
+    left_out = sorted(set(districts_of(session, other.id)) - set(districts))
+    if left_out:
+        raise Conflict(
+            "districts_left_out",
+            f"edition {other.id} would end and leave {', '.join(left_out)} without a grid: load one that holds "
+            "these districts too",
+            edition=other.id,
+            districts=left_out,
+        )
+
+
+def drawn_by(edition: Edition) -> frozenset[str]:
+    """Return the names of those who loaded an edition or drew in it."""
+    hands = {str(step["by"]) for step in edition.operations}
+    return frozenset(hands | ({edition.loaded_by} if edition.loaded_by else set()))
+
+
+def impact(session: Session, edition_id: int, *, now: datetime) -> Impact:
+    """Look at what publishing a draft would change. Raises `NotFound`, `Conflict` ("not_a_draft")."""
+    edition = get(session, edition_id)
+    if edition.status is not EditionStatus.DRAFT:
+        raise Conflict("not_a_draft", f"edition {edition_id} is {edition.status.value}, not a draft")
+    replaced = _in_the_way(session, districts_of(session, edition_id), lock=False)
+    return look_at(session, edition, replaced, now=now)
+
+
+def _in_the_way(session: Session, districts: Sequence[str], *, lock: bool = True) -> Sequence[Edition]:
     """Return the published editions without an end that hold one of these districts."""
-    return session.scalars(
+    wanted = (
         select(Edition)
         .where(
             Edition.status == EditionStatus.PUBLISHED,
@@ -150,13 +226,17 @@ def _in_the_way(session: Session, districts: Sequence[str]) -> Sequence[Edition]
                 select(Grid.edition_id).where(Grid.level == GridLevel.DISTRICT, Grid.code.in_(districts))
             ),
         )
-        .with_for_update()
-    ).all()
+        .order_by(Edition.id)
+    )
+    return session.scalars(wanted.with_for_update(key_share=True) if lock else wanted).all()
 
 
-def get(session: Session, edition_id: int) -> Edition:
-    """Return an edition. Raises `NotFound` ("edition_not_found")."""
-    edition = session.get(Edition, edition_id)
+def get(session: Session, edition_id: int, *, lock: bool = False) -> Edition:
+    """Return an edition, locked if it is to be changed. Raises `NotFound` ("edition_not_found").
+
+    The lock leaves the key free: a report that is being placed holds on to that, and need not wait.
+    """
+    edition = session.get(Edition, edition_id, with_for_update={"key_share": True} if lock else None)
     if edition is None:
         raise NotFound("edition_not_found", f"there is no edition {edition_id}", id=edition_id)
     return edition
@@ -177,9 +257,41 @@ def listing(session: Session) -> Sequence[tuple[Edition, int]]:
     return session.execute(select(Edition, count).order_by(Edition.id.desc())).all()
 
 
+class Entry(NamedTuple):
+    """One area of an edition without its shape: what a list says of it."""
+
+    code: str
+    level: GridLevel
+    name: str
+    households: int | None
+    population: int | None
+    size_reason: str | None
+
+
+def entries(session: Session, edition_id: int) -> list[Entry]:
+    """Return all areas of an edition by code, without their shapes: quick also for the grid of a city."""
+    columns = (getattr(Grid, name) for name in Entry._fields)
+    rows = session.execute(select(*columns).where(Grid.edition_id == edition_id).order_by(Grid.code))
+    return [Entry(*row) for row in rows]
+
+
+def bounds_of(session: Session, edition_id: int) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of an edition in degrees (EPSG:4490).
+
+    Raises `NotFound` ("edition_not_found") for one without areas.
+    """
+    extent = func.ST_Extent(Grid.boundary)
+    edges = (func.ST_XMin(extent), func.ST_YMin(extent), func.ST_XMax(extent), func.ST_YMax(extent))
+    west, south, east, north = session.execute(select(*edges).where(Grid.edition_id == edition_id)).one()
+    if west is None:
+        raise NotFound("edition_not_found", f"edition {edition_id} has no areas", id=edition_id)
+    return float(west), float(south), float(east), float(north)
+
+
 def areas_of(session: Session, edition_id: int) -> gpd.GeoDataFrame:
-    """Return all areas of an edition; columns as `grids.atlas.areas`."""
-    edition = get(session, edition_id)
-    frame = atlas.areas(session, edition_id=edition.id, on=edition.effective_from)
+    """Return all areas of an edition; columns as `grids.atlas.areas`, and parent_code (None for districts)."""
+    frame = atlas.whole(session, get(session, edition_id))
+    parents = [None if len(code) == 6 else code[:-3] for code in frame["code"]]
+    frame["parent_code"] = pd.Series(parents, index=frame.index, dtype=object)
     frame.geometry = shapely.force_2d(frame.geometry.to_numpy())
     return frame

@@ -1,7 +1,9 @@
 """Figures for maps: how many, how long, what comes back; one row a grid, with n and the denominator.
 
 Duplicates that were merged count once, with their master. Rejected and cancelled reports and reports that lie
-in no cell do not count. Areas are those of the grid in force; an incident counts where its code lies.
+in no cell do not count. Areas are those of the grid in force at the end of the window, and an incident counts
+where the code lies that it hit ("as it was"); or both are those of an edition that the window names, and an
+incident counts where its point lies on that grid.
 """
 
 from __future__ import annotations
@@ -9,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Float, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Float, Select, case, cast, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gis.crs import STORAGE_SRID, metric_crs
@@ -24,6 +26,7 @@ from gis.errors import InvalidInput
 from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
 from gis.weights import contiguity, star
 from grids import atlas
+from grids.regridding import Moved, moved_to
 from grids.rules.calendar import local_day
 from grids.rules.categories import WATERLOGGING
 from grids.rules.deadlines import CHECK_IN_GRACE
@@ -45,6 +48,8 @@ __all__ = [
     "recurrences",
     "responses",
 ]
+
+_Rows = TypeVar("_Rows", bound=tuple[Any, ...])
 
 FALSE_DISCOVERY = 0.05  # of the cells called hot, at most this share by chance (Benjamini & Hochberg 1995)
 FEWEST_CELLS = 20  # below this a cell's neighbourhood is most of the map and Gi* says nothing
@@ -69,13 +74,17 @@ class ResponseMetric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where, at which level and when. `since` is inclusive, `until` exclusive, by the moment of the report."""
+    """Where, at which level and when. `since` is inclusive, `until` exclusive, by the moment of the report.
+
+    edition : on which grid; None for "as it was".
+    """
 
     area: str | None
     level: GridLevel
     since: datetime
     until: datetime
     category: str | None = None
+    edition: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a window that ends before it begins."""
@@ -92,7 +101,10 @@ class Window:
 
 @dataclass(frozen=True)
 class AreaView:
-    """What the map of an area shows; columns as `maps.area_map` takes them, `status` still a code."""
+    """What the map of an area shows; columns as `maps.area_map` takes them, `status` still a code.
+
+    Incidents also say `how` they were placed and by which `edition` (missing for those in no cell).
+    """
 
     own: gpd.GeoDataFrame
     neighbours: gpd.GeoDataFrame
@@ -112,15 +124,29 @@ def _walls(scope: Scope, window: Window) -> list[ColumnElement[bool]]:
         Incident.received_at >= window.since,
         Incident.received_at < window.until,
     ]
-    if window.area:
-        walls.append(under(Incident.grid_code, window.area))
     if window.category:
         walls.append(Incident.category_code == window.category)
     return walls
 
 
-def _cell(level: GridLevel) -> ColumnElement[str]:
-    return func.left(Incident.grid_code, CODE_LENGTH[level])
+def _place(
+    session: Session,
+    walls: list[ColumnElement[bool]],
+    window: Window,
+    as_it_was: ColumnElement[str] | None = None,
+) -> Moved:
+    """Return where incidents count, and put the wall of the window's area up there."""
+    if window.edition is None:
+        place = Moved(Incident.grid_code.expression if as_it_was is None else as_it_was)
+    else:
+        place = moved_to(session, window.edition, walls)
+    if window.area:
+        walls.append(under(place.code, window.area))
+    return place
+
+
+def _joined(query: Select[_Rows], place: Moved) -> Select[_Rows]:
+    return query if place.source is None else query.outerjoin(place.source, place.on)
 
 
 def hotspots(
@@ -134,10 +160,11 @@ def hotspots(
     Source: Ord & Getis (1995), Geographical Analysis 27(4), 286-306.
     """
     cells = _cells(session, window)
-    code = _cell(window.level)
-    rows = session.execute(
-        select(code.label("code"), func.count().label("n")).where(*_walls(scope, window)).group_by(code)
-    ).all()
+    walls = _walls(scope, window)
+    place = _place(session, walls, window)
+    code = func.left(place.code, CODE_LENGTH[window.level])
+    query = select(code.label("code"), func.count().label("n")).select_from(Incident)
+    rows = session.execute(_joined(query, place).where(*walls).group_by("code")).all()
     counted = {row.code: row.n for row in rows}
     cells["n"] = np.array([counted.get(code, 0) for code in cells["code"]], dtype=np.int64)
     if metric is HotspotMetric.COUNT:
@@ -176,7 +203,11 @@ def responses(
     start, end, late, extra = _step(metric, now)
     # who comes before the appointed time waits, and is as early as can be
     minutes = func.greatest(func.extract("epoch", func.coalesce(end, literal(now)) - start) / 60.0, 0.0)
-    code = _cell(window.level)
+    walls = _walls(scope, window)
+    # what became overdue counts where it did, also when it lies in another grid by now
+    where = func.coalesce(Incident.overdue_grid_code, Incident.grid_code)
+    place = _place(session, walls, window, where if metric is ResponseMetric.HANDLE else None)
+    code = func.left(place.code, CODE_LENGTH[window.level])
     query = select(
         code.label("code"),
         func.count().label("n"),
@@ -184,10 +215,11 @@ def responses(
         func.percentile_cont(0.5).within_group(minutes).label("median"),
         func.percentile_cont(0.9).within_group(minutes).label("p90"),
         func.avg(cast(case((late, 1.0), else_=0.0), Float)).label("late"),
-    ).where(*_walls(scope, window), start.is_not(None), start <= now, *extra)
+    ).select_from(Incident)
+    query = _joined(query, place).where(*walls, start.is_not(None), start <= now, *extra)
     if metric in (ResponseMetric.RESPOND, ResponseMetric.ARRIVE):
         query = query.join(Task, Task.incident_id == Incident.id).join(Whistle, Whistle.id == Task.whistle_id)
-    found = {row.code: row for row in session.execute(query.group_by(code))}
+    found = {row.code: row for row in session.execute(query.group_by("code"))}
     rows = [found.get(code) for code in cells["code"]]
     cells["n"] = np.array([row.n if row else 0 for row in rows], dtype=np.int64)
     cells["open"] = np.array([row.running if row else 0 for row in rows], dtype=np.int64)
@@ -225,7 +257,7 @@ def _as(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
 
 def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
     day = atlas.day_with_grid(session, window.last_day)
-    cells = atlas.areas(session, level=window.level, parent=window.area, on=day)
+    cells = atlas.areas(session, level=window.level, parent=window.area, edition_id=window.edition, on=day)
     if cells.empty:
         raise InvalidInput(
             "no_cells",
@@ -241,7 +273,7 @@ def _cells(session: Session, window: Window) -> gpd.GeoDataFrame:
 
 
 def _households_below(session: Session, window: Window, day: date) -> dict[str, float]:
-    leaves = atlas.areas(session, parent=window.area, on=day)
+    leaves = atlas.areas(session, parent=window.area, edition_id=window.edition, on=day)
     leaves = leaves[leaves["households"].notna()]
     length = CODE_LENGTH[window.level]
     if leaves.empty:
@@ -259,18 +291,21 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
     open (cases still open), numbers (list of incident numbers), grid_code, geometry (points, EPSG:4490), the
     most frequent first. Distances are metres in a projection of the place; see `grids.rules.recurrence`.
     """
+    walls = _walls(scope, window)
+    place = _place(session, walls, window)
+    query = select(
+        Incident.number,
+        Incident.category_code,
+        Incident.received_at,
+        Incident.closed_at,
+        Incident.status,
+        place.code,
+        func.ST_X(Incident.point).label("lon"),
+        func.ST_Y(Incident.point).label("lat"),
+    ).select_from(Incident)
     rows = session.execute(
-        select(
-            Incident.number,
-            Incident.category_code,
-            Incident.received_at,
-            Incident.closed_at,
-            Incident.status,
-            Incident.grid_code,
-            func.ST_X(Incident.point).label("lon"),
-            func.ST_Y(Incident.point).label("lat"),
-        )
-        .where(*_walls(scope, window), Incident.category_code.is_not(None))
+        _joined(query, place)
+        .where(*walls, Incident.category_code.is_not(None))
         .order_by(Incident.received_at, Incident.id)
     ).all()
     known = {category.code: category for category in session.scalars(select(Category))}
@@ -388,6 +423,8 @@ def _open_incidents(session: Session, scope: Scope, area: str) -> gpd.GeoDataFra
             Incident.due_at,
             Incident.address,
             Incident.text,
+            Incident.placement,
+            Incident.edition_id,
             Category.name,
             Category.name_en,
             Category.grade.label("default_grade"),
@@ -412,6 +449,8 @@ def _open_incidents(session: Session, scope: Scope, area: str) -> gpd.GeoDataFra
             "due_at": pd.to_datetime([row.due_at for row in rows], utc=True),
             "address": [row.address for row in rows],
             "text": [row.text for row in rows],
+            "how": [row.placement.value for row in rows],
+            "edition": pd.array([row.edition_id for row in rows], dtype="Int64"),
             "url": [f"/incidents/{row.number}" for row in rows],
         },
         geometry=shapely.points([row.lon for row in rows], [row.lat for row in rows]) if rows else [],

@@ -12,7 +12,7 @@ from grids.tables import Incident, Task, Whistle
 __all__ = ["incidents_in", "tasks_in", "under", "whistles_in"]
 
 
-def under(column: InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
+def under(column: ColumnElement[str] | InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
     """Return the condition that a code lies in an area's subtree: one range of an ordinary index."""
     low, high = code_range(area_code)
     return and_(column >= low, column < high)

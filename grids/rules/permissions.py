@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from gis.errors import Forbidden, NotFound
 
-__all__ = ["POST_DIGITS", "SYSTEM", "Actor", "Role", "Scope", "require_area", "require_department"]
+__all__ = [
+    "DUTY_KEEPERS",
+    "GRID_KEEPERS",
+    "POST_DIGITS",
+    "SYSTEM",
+    "Actor",
+    "Role",
+    "Scope",
+    "require_area",
+    "require_department",
+    "require_grid_keeper",
+    "require_role",
+    "signature",
+]
 
 
 class Role(StrEnum):
@@ -41,6 +55,24 @@ POST_DIGITS: dict[Role, tuple[int, ...]] = {
     Role.TOWN_LEADER: (9,),
 }
 """Digits of the code of the area that a post is for; posts that are not named here are the district's, with 6."""
+
+
+GRID_KEEPERS = frozenset({Role.DISTRICT_PLATFORM, Role.GOVERNANCE_CENTRE, Role.ADMINISTRATOR})
+"""Who may load, draw and publish the grid of their district."""
+
+DUTY_KEEPERS = frozenset(
+    {
+        Role.TOWN_GRID_CENTRE,
+        Role.TOWN_OFFICE,
+        Role.TOWN_LEADER,
+        Role.DISTRICT_PLATFORM,
+        Role.DISTRICT_LEADER,
+        Role.GOVERNANCE_CENTRE,
+        Role.AUDITOR,
+        Role.ADMINISTRATOR,
+    }
+)
+"""Those who see to it that everything has somebody: they read where a lead or a post is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +124,35 @@ def require_area(actor: Actor, code: str) -> None:
         raise NotFound("area_not_found", f"there is no area {code} that you may see", code=code)
 
 
+def signature(actor: Actor) -> str:
+    """Return how a person signs an act that a second person has to confirm: no two people sign alike."""
+    return f"{actor.name} ({actor.person_id})"
+
+
+def require_grid_keeper(actor: Actor, districts: Iterable[str] = ()) -> None:
+    """Raise `Forbidden` unless the actor keeps the grid, `NotFound` for a district out of their sight."""
+    if actor.role not in GRID_KEEPERS:
+        raise Forbidden(
+            "not_a_grid_keeper",
+            "the grid is kept by the district's platform, its governance centre and the administrator",
+            wanted=sorted(GRID_KEEPERS),
+        )
+    for district in districts:
+        require_area(actor, district)
+
+
 def require_department(actor: Actor, department_id: int) -> None:
     """Raise `Forbidden` unless the actor serves this department (or is the system)."""
     if actor.role is not Role.SYSTEM and actor.department_id != department_id:
         raise Forbidden(
             "not_your_department", "this task belongs to another department", wanted_department=department_id
+        )
+
+
+def require_role(actor: Actor, roles: Collection[Role]) -> None:
+    """Raise `Forbidden` unless the actor holds one of these posts (or is the system)."""
+    if actor.role is not Role.SYSTEM and actor.role not in roles:
+        wanted = sorted(role.value for role in roles)
+        raise Forbidden(
+            "not_your_role", f"this is for {', '.join(wanted)}", got=actor.role.value, wanted=wanted
         )

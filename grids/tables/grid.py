@@ -56,6 +56,7 @@ class Edition(Base):
     open_cases: Mapped[OpenCases | None] = mapped_column(coded(OpenCases))  # None: it replaced nothing
     published_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
+    took_effect_at: Mapped[datetime | None]  # when posts and open incidents were brought over to it
     report: Mapped[dict[str, Any]]  # what the topology gate said, with the tolerances it was asked to use
 
 
