@@ -1,51 +1,31 @@
-"""People in their posts, departments and their stations, and who answers for a place and a category."""
+"""People in their posts, categories and departments; which department answers for what is in `grids.duties`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from gis.errors import InvalidInput, NotFound
-from grids.rules.permissions import Actor, Role
-from grids.rules.tasks import TaskRole
+from gis.errors import InvalidInput
+from grids.rules.permissions import POST_DIGITS, Actor, Role
 from grids.scope import under
-from grids.tables import Category, Department, Person, Post, Responsibility
+from grids.tables import Category, Department, Person, Post
 
 __all__ = [
-    "Duty",
+    "LOCAL_POSTS",
+    "answering",
     "categories",
     "category",
     "department",
     "department_duty",
     "departments",
     "district_of",
-    "duty_for",
     "on_duty",
     "people_of",
     "responsible_people",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """Who answers for a category in a place, and why: the rule that decided is named."""
-
-    lead: str
-    cooperating: tuple[str, ...]
-    basis: str
-    rule: str
-
-    def departments(self) -> list[dict[str, str]]:
-        """Return the departments as a whistle's draft holds them, lead first."""
-        return [
-            {"code": self.lead, "role": TaskRole.LEAD.value},
-            *({"code": code, "role": TaskRole.COOPERATING.value} for code in self.cooperating),
-        ]
 
 
 def on_duty(session: Session, roles: Iterable[Role], code: str) -> Sequence[Person]:
@@ -132,40 +112,17 @@ def department(session: Session, district_code: str, code: str) -> Department:
     return found
 
 
-def duty_for(session: Session, category_code: str, code: str, *, on: date) -> Duty:
-    """Return who answers for a category at a place on a day: the rule of the smallest area wins.
+LOCAL_POSTS = (
+    Role.GRID_WORKER,
+    Role.BUILDING_LEADER,
+    Role.GRID_LEADER,
+    Role.TOWN_GRID_CENTRE,
+    Role.TOWN_OFFICE,
+    Role.TOWN_LEADER,
+)
+"""The posts that answer for a place, from the cell up to the town."""
 
-    Raises `NotFound` ("no_responsibility") where the list says nothing: a person has to decide.
-    """
-    above = [code[:n] for n in (0, 6, 9, 12, 15) if n <= len(code)]
-    rule = session.scalar(
-        select(Responsibility)
-        .where(
-            Responsibility.category_code == category_code,
-            Responsibility.area_code.in_(above),
-            Responsibility.effective_from <= on,
-            or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > on),
-        )
-        .order_by(func.length(Responsibility.area_code).desc(), Responsibility.effective_from.desc())
-        .limit(1)
-    )
-    if rule is None:
-        raise NotFound(
-            "no_responsibility",
-            f"the responsibility list names nobody for category {category_code} at {code}",
-            category=category_code,
-            area=code,
-        )
-    where = f"area {rule.area_code}" if rule.area_code else "the whole list"
-    return Duty(
-        lead=rule.lead,
-        cooperating=tuple(rule.cooperating),
-        basis=rule.basis.value,
-        rule=f"responsibility {rule.id} for {where} since {rule.effective_from.isoformat()}",
-    )
-
-
-_LOCAL = (Role.GRID_WORKER, Role.BUILDING_LEADER, Role.GRID_LEADER, Role.TOWN_GRID_CENTRE, Role.TOWN_LEADER)
+Holders = Mapping[tuple[Role, str], Sequence[tuple[int | None, str]]]
 
 
 def responsible_people(session: Session, code: str) -> list[dict[str, Any]]:
@@ -177,23 +134,32 @@ def responsible_people(session: Session, code: str) -> list[dict[str, Any]]:
     rows = session.execute(
         select(Post.role, Post.area_code, Person.id, Person.name)
         .join(Person, Person.id == Post.person_id)
-        .where(Post.role.in_(_LOCAL), Post.area_code.in_(above), Post.on_duty, Person.disabled_at.is_(None))
-        .order_by(func.length(Post.area_code).desc(), Post.id)
-    ).all()
-    people = [
-        {"role": row.role.value, "area": row.area_code, "person_id": row.id, "name": row.name} for row in rows
-    ]
-    lengths = {
-        Role.GRID_WORKER: 15,
-        Role.GRID_LEADER: 12,
-        Role.TOWN_GRID_CENTRE: 9,
-        Role.TOWN_LEADER: 9,
-    }
-    held = {row.role for row in rows}
-    for role, length in lengths.items():
-        if role not in held and len(code) >= length:
-            people.append({"role": role.value, "area": code[:length], "person_id": None, "name": None})
-    return people
+        .where(
+            Post.role.in_(LOCAL_POSTS), Post.area_code.in_(above), Post.on_duty, Person.disabled_at.is_(None)
+        )
+        .order_by(Post.id)
+    )
+    holders: dict[tuple[Role, str], list[tuple[int | None, str]]] = {}
+    for role, area, person_id, name in rows:
+        holders.setdefault((role, str(area)), []).append((person_id, name))
+    return answering(code, holders)
+
+
+def answering(code: str, holders: Holders) -> list[dict[str, Any]]:
+    """Return `responsible_people` of those who hold posts on duty: (id, name) by role and place."""
+    found: list[dict[str, Any]] = []
+    for role in LOCAL_POSTS:
+        held = [
+            {"role": role.value, "area": area, "person_id": person_id, "name": name}
+            for area in (code[:n] for n in (15, 12, 9) if n <= len(code))
+            for person_id, name in holders.get((role, area), ())
+        ]
+        digits = max((n for n in POST_DIGITS[role] if n <= len(code)), default=None)
+        if held or digits is None:
+            found += held
+        else:
+            found.append({"role": role.value, "area": code[:digits], "person_id": None, "name": None})
+    return found
 
 
 def people_of(session: Session, area_code: str) -> Sequence[tuple[Post, Person]]:
