@@ -1,0 +1,1 @@
+"""How an area is cut into cells: pieces round buildings, the search for good cells, and straight borders."""
