@@ -28,8 +28,10 @@ __all__ = [
     "check_polygon",
     "from_geojson",
     "polygonal",
+    "reach",
     "ring_faults",
     "to_geojson",
+    "widest",
 ]
 
 MOST_VERTICES = 100_000
@@ -91,6 +93,22 @@ def polygonal(geometry: BaseGeometry) -> MultiPolygon:
     """Return the polygons in `geometry`, without the points and lines that an overlay leaves beside them."""
     parts = shapely.get_parts(shapely.get_parts(geometry))
     return MultiPolygon([part for part in parts if isinstance(part, Polygon) and not part.is_empty])
+
+
+def widest(shape: BaseGeometry) -> float:
+    """Return the width of a shape where it is widest, in its own unit: of the largest circle that it holds."""
+    parts = shapely.get_parts(polygonal(shape))
+    if not len(parts):
+        return 0.0
+    tolerance = np.maximum(np.sqrt(shapely.area(parts)) / 100, 1e-3)
+    radii = shapely.length(shapely.maximum_inscribed_circle(parts, tolerance=tolerance))
+    return 2 * float(radii.max())
+
+
+def reach(shape: BaseGeometry, other: BaseGeometry) -> float:
+    """Return how far the farthest place of a shape is from another, in metres where both are in metres."""
+    dense = shapely.segmentize(shape, max(shape.length / 2000, 0.25))
+    return float(shapely.distance(shapely.points(shapely.get_coordinates(dense)), other).max())
 
 
 def check_polygon(geometry: BaseGeometry, *, field: str) -> MultiPolygon:

@@ -9,6 +9,7 @@ to buffer by a metre. Sizes that people read are measured in a projected system 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -28,6 +29,8 @@ from gis.errors import UnknownFrame
 __all__ = ["Plane", "areas_m2", "plane_of"]
 
 _STORAGE = pyproj.CRS.from_epsg(crs.STORAGE_SRID)
+
+_TAIL_M = 0.005
 
 Floats = NDArray[np.float64]
 Shapes = TypeVar("Shapes", BaseGeometry, Point, NDArray[np.object_])
@@ -70,9 +73,25 @@ class Plane:
         return float(_areas_m2(np.array([self.degrees(shape)], dtype=object))[0])
 
     def place(self, shape: BaseGeometry) -> tuple[float, float]:
-        """Return a point (lon, lat) on a shape of the sheet: on its largest part, to 1 cm."""
-        parts = shapely.get_parts(shape)
+        """Return a point (lon, lat) on a shape of the sheet: on its largest part, to 1 cm.
+
+        An overlay can leave a tail without any width, which nobody would look for: a shape that is wider than
+        that elsewhere is placed there.
+        """
+        wide = shape.buffer(-_TAIL_M)
+        parts = shapely.get_parts(shape if wide.is_empty else wide)
         point = self.degrees(shapely.point_on_surface(parts[int(np.argmax(shapely.area(parts)))]))
+        return round(float(point.x), 7), round(float(point.y), 7)
+
+    def spot(self, shape: BaseGeometry | None) -> tuple[float, float] | None:
+        """Return a point (lon, lat) on or near a shape of the sheet that need not be valid; None for no shape."""
+        if shape is None or shape.is_empty:
+            return None
+        if shape.geom_type in ("Polygon", "MultiPolygon") and shape.is_valid:
+            return self.place(shape)
+        point = self.degrees(shape.centroid)
+        if point.is_empty or not (math.isfinite(point.x) and math.isfinite(point.y)):
+            return None
         return round(float(point.x), 7), round(float(point.y), 7)
 
 

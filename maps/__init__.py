@@ -7,8 +7,9 @@ html = page(m, Assets(static_folder), nonce=nonce)
 from __future__ import annotations
 
 from maps.area import area_map
-from maps.base import GridMap, base_map, safe_text
+from maps.base import GridMap, base_map, safe_text, say_grid
 from maps.export import Assets, page, save_html
+from maps.faults import fault_map
 from maps.hotspots import hotspot_map
 from maps.recurrences import recurrence_map
 from maps.responses import response_map
@@ -20,10 +21,12 @@ __all__ = [
     "Words",
     "area_map",
     "base_map",
+    "fault_map",
     "hotspot_map",
     "page",
     "recurrence_map",
     "response_map",
     "safe_text",
     "save_html",
+    "say_grid",
 ]

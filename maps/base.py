@@ -25,7 +25,7 @@ from gis.errors import InvalidInput
 from maps.shapes import Bounds
 from maps.words import Words
 
-__all__ = ["DATA_PLACE", "Drawing", "GridMap", "base_map", "data_block", "own_link", "safe_text"]
+__all__ = ["DATA_PLACE", "Drawing", "GridMap", "base_map", "data_block", "own_link", "safe_text", "say_grid"]
 
 DATA_PLACE = "@the-data-of-the-map@"
 """Where the data block of a rendered map goes."""
@@ -42,7 +42,8 @@ class Drawing:
     title, subtitle (lines) : the head of the legend. notes : lines below it (definition, method).
     layers, legend : as maps.area, .hotspots, .responses and .recurrences make them; the keys are listed in
     api/static/map.js. credits : the line at the foot of the map.
-    view : what is in sight at first; limits : what can be reached.
+    view : what is in sight at first; limits : what can be reached. layout : "listed" where a list stands beside
+    the map on a wide screen and below it on a narrow one, with the legend in it.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Drawing:
     credits: list[str]
     tiles: str | None = None
     notes: list[str] = field(default_factory=list)
+    layout: str = ""
     layers: list[dict[str, Any]] = field(default_factory=list)
     legend: list[dict[str, Any]] = field(default_factory=list)
 
@@ -125,6 +127,7 @@ def base_map(
     attribution: str = "",
     limits: Bounds | None = None,
     tile_url: str | None = None,
+    kind: type[GridMap] = GridMap,
 ) -> GridMap:
     """Return a map without layers: blank ground, scale bar, credits, no remote tiles.
 
@@ -133,6 +136,7 @@ def base_map(
     as_of : when the data was read, aware; shown in the city's time. attribution : source of the boundaries.
     tile_url : a tile address with {z}, {x} and {y} in WGS 84 / CGCS2000, on our own host ("/...") or one that
     the page's CSP lets through; left out of a standalone file.
+    kind : of map, for one that needs further files of ours.
     Raises `InvalidInput` for bounds that are no box on the earth and for a tile address of another form.
     """
     west, south, east, north = bounds
@@ -160,7 +164,17 @@ def base_map(
         credits=[*credit_lines, *([attribution] if attribution else [])],
         tiles=tile_url,
     )
-    return GridMap(drawing)
+    return kind(drawing)
+
+
+def say_grid(drawn: GridMap, words: Words, edition: int | None = None, name: str = "") -> None:
+    """Say in the legend on which grid a map counts: an edition and its name, None for the cells of their time."""
+    if edition is None:
+        said = words("Grid: as it was, each case in the cell in which it lay then.")
+    else:
+        facts = {"name": name, "number": edition}
+        said = words("Grid: {name} (edition {number}), each case where its place lies on it.", **facts)
+    drawn.drawing.notes.append(said)
 
 
 def safe_text(text: str) -> str:

@@ -137,17 +137,22 @@ def scope(period: tuple[date, date], category: str | None, level: str, words: Wo
 
     Raises `InvalidInput` for a level that is not among the four.
     """
-    names = {
-        "district": words("District"),
-        "town": words("Town"),
-        "community": words("Community"),
-        "building_group": words("Building group"),
-    }
+    names = level_names(words)
     if level not in names:
         wanted = ", ".join(names)
         message = f"level {level!r} is not known; use one of {wanted}"
         raise InvalidInput("unknown_level", message, field="level", got=level, wanted=list(names))
     return f"{words.period(*period)}\n{category or words('all categories')} · {names[level]}"
+
+
+def level_names(words: Words) -> dict[str, str]:
+    """Return what each level of the grid is called."""
+    return {
+        "district": words("District"),
+        "town": words("Town"),
+        "community": words("Community"),
+        "building_group": words("Building group"),
+    }
 
 
 def links_to(pairs: Sequence[tuple[str | None, str]]) -> list[dict[str, str]]:

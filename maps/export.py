@@ -20,6 +20,7 @@ from maps.base import DATA_PLACE, GridMap, data_block
 
 __all__ = ["Assets", "page", "save_html"]
 
+_OWN = ("faults.css", "faults.js", "map.css", "map.js")
 # As branca writes them; nothing else in the page can look like this, because text is JSON without `<`.
 _ASSET = re.compile(
     r'[ \t]*(?:<script src="(?P<js>[^"]*)"></script>|<link rel="stylesheet" href="(?P<css>[^"]*)"\s*/>)\n?'
@@ -33,7 +34,7 @@ _CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)['\"]?\s*\)")
 
 @dataclass(frozen=True)
 class Assets:
-    """Where the browser files of a map lie: our own map.js and map.css, and the vendored folder beside them.
+    """Where the browser files of a map lie: our own, map.js first of all, and the vendored folder beside them.
 
     folder : the directory that holds map.js, map.css and vendor/manifest.json. prefix : its address.
     """
@@ -47,7 +48,7 @@ class Assets:
         Raises `Unavailable` when set-up has not copied it, `InvalidInput` when no map may use it.
         """
         package, _, rest = name.partition("/")
-        path: Path | None = self.folder / name if name in ("map.js", "map.css") else None
+        path: Path | None = self.folder / name if name in _OWN else None
         if rest:
             vendor = self.folder / "vendor"
             entry = _manifest(vendor / "manifest.json").get(package)

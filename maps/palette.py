@@ -10,7 +10,7 @@ step.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,14 +20,17 @@ from numpy.typing import ArrayLike, NDArray
 from gis.errors import InvalidInput
 
 __all__ = [
+    "FAULTS",
     "FEW_ANSWERS",
     "FEW_CASES",
     "INK",
     "NO_DATA",
+    "OTHER_FAULT",
     "PLUM",
     "SLATE",
     "URGENCIES",
     "Classes",
+    "FaultMark",
     "Method",
     "Stage",
     "Urgency",
@@ -67,6 +70,41 @@ URGENCIES = (
     Urgency("green", "#0B7A4B", "#FFFFFF", "bar"),
 )
 _BY_CODE = {urgency.code: place for place, urgency in enumerate(URGENCIES)}
+
+
+@dataclass(frozen=True)
+class FaultMark:
+    """How a kind of fault of a grid is shown: the colour, the hatch of its ground, the sign in its mark.
+
+    Kinds of one family share a colour, outside the five of urgency; no two kinds share a sign.
+    """
+
+    fill: str
+    hatch: str
+    sign: str
+
+
+FAULTS: Mapping[str, FaultMark] = {
+    "invalid_ring": FaultMark("#1B1B1F", "cross", "ring"),
+    "overlap": FaultMark("#96548F", "cross", "overlap"),
+    "gap": FaultMark("#6B3F0E", "slant", "gap"),
+    "child_outside_parent": FaultMark("#0F6B78", "upright", "outside"),
+    "parent_not_covered": FaultMark("#0F6B78", "level", "uncovered"),
+    "empty_geometry": FaultMark("#1B1B1F", "cross", "empty"),
+    "wrong_geometry_type": FaultMark("#1B1B1F", "cross", "line"),
+    "unreadable_geometry": FaultMark("#1B1B1F", "cross", "unreadable"),
+    "too_many_vertices": FaultMark("#1B1B1F", "cross", "dots"),
+    "duplicate_code": FaultMark("#4C1A4E", "slant", "twice"),
+    "wrong_code": FaultMark("#4C1A4E", "slant", "number"),
+    "not_child_of_parent": FaultMark("#4C1A4E", "slant", "branch"),
+    "wrong_value": FaultMark("#626C7A", "level", "question"),
+    "size_rule": FaultMark("#626C7A", "level", "people"),
+    "misdeclared_frame": FaultMark("#2B3340", "upright", "frame"),
+    "contradicted_frame": FaultMark("#2B3340", "upright", "text"),
+}
+"""By the value of `gis.faults.FaultKind`, in the order of the list."""
+
+OTHER_FAULT = FaultMark("#626C7A", "level", "question")
 
 # The states of an incident, as a reader of the map needs them: nobody on it yet, being handled, over.
 _WAITING = frozenset({"reported", "to_verify", "accepted"})

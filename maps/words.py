@@ -17,7 +17,7 @@ __all__ = ["CITY_ZONE", "Words", "short_name"]
 
 CITY_ZONE = ZoneInfo("Asia/Shanghai")
 
-_NUMBERED = re.compile(r"^(?P<place>.+?)(?:社区|村)?第?(?P<number>\d+)号?网格$")
+_NUMBERED = re.compile(r"^(?P<place>.+?)(?:社区|村)?第?(?P<number>\d+)号?网格(?P<piece>(?:-\d+)*)$")
 _KIND = re.compile(r"^(?P<place>.{2,}?)(?:街道|社区|镇|乡|村|区|县|市)$")
 
 
@@ -79,9 +79,12 @@ class Words:
 
 
 def short_name(name: str) -> str:
-    """Shorten a Chinese grid name for a small map: 升平社区第12网格 -> 升平12, 凤城街道 -> 凤城."""
+    """Shorten a Chinese grid name for a small map: 升平社区第12网格 -> 升平12, 凤城街道 -> 凤城.
+
+    A cell that was split keeps the number of its piece: 升平社区第12网格-2 -> 升平12-2.
+    """
     numbered = _NUMBERED.match(name)
     if numbered:
-        return numbered["place"] + numbered["number"]
+        return numbered["place"] + numbered["number"] + numbered["piece"]
     kind = _KIND.match(name)
     return kind["place"] if kind else name

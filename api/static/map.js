@@ -7,13 +7,18 @@
  *
  * drawing  {title, subtitle, notes, view, limits, language, words, credits, tiles, layers, legend}
  *          view, limits: [west, south, east, north] in degrees
+ *          layout: "listed" for a list beside the map (faults.js)
  * layers   {kind: "cells", id, look, fills, columns, links: [{href, text}], rows:
  *             [[code, name, short name | 0, value text | 0, outline, [x, y, r], step, flags, [values]]]}
  *          {kind: "outline", id, look, outline}
  *          {kind: "incidents", id, urgencies, columns, rows: [{at, urgency, badge, title, values, href}]}
  *          {kind: "recurrences", id, columns, rows: [{at, icon, times, title, values, href}]}
+ *          {kind: "dots", id, dots: [[x, y, radius in tenths of a pixel]]}
+ *          {kind: "lines", id, lines: [[[x, y], ...]]}
+ *          hidden: not shown before somebody asks for it
  * outline  polygons of rings of [x, y, dx, dy, ...] in millionths of a degree
- * legend   [{title, layer | null, items: [{swatch, text, ...}], note}]
+ * legend   [{title, layer | null, items: [{swatch, text, ...}], note, choices}]
+ *          choices: {columns: [{title, note, layers}], rows: [[name, text of each column]]}: one column is shown
  */
 (function () {
   "use strict";
@@ -27,6 +32,7 @@
     area: { color: "#6E6876", weight: 0.7, opacity: 0.85, fillOpacity: 0.94 },
     plain: { color: "#8E96A3", weight: 0.8, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 0.95 },
     own: { color: "#5B6B82", weight: 1, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 1 },
+    plan: { color: DISC, weight: 1.8, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 0.95 },
     faded: { color: "#A3ABB8", weight: 1, opacity: 0.8, fillColor: "#F4F5F7", fillOpacity: 0.75 },
   };
   const SHAPES = {
@@ -237,7 +243,7 @@
       const shape = L.polygon(rings(row[4]), { ...look, smoothFactor: 0.6 });
       shape.gwRow = row;
       group.addLayer(shape);
-      state.labels.push({ row, quiet: layer.look === "faded", first: layer.look === "own", value: row[3] });
+      state.labels.push({ row, group, quiet: layer.look === "faded", first: layer.look === "own", value: row[3] });
     });
     if (!layer.columns.length && !layer.links.length) return group;
     const columns = layer.columns;
@@ -256,6 +262,31 @@
       : [{ color: "#FFFFFF", weight: 8, opacity: 0.9 }, { color: DISC, weight: 4, opacity: 1 }];
     const shape = rings(layer.outline);
     return L.layerGroup(lines.map((line) => L.polygon(shape, { ...line, fill: false, interactive: false, smoothFactor: 0.6 })));
+  }
+
+  // Small marks that only lie there, above the cells: one drawing on a canvas, which thousands of them do not slow.
+  function quietPane(state) {
+    const name = "gwQuiet";
+    if (!state.map.getPane(name)) {
+      const pane = state.map.createPane(name);
+      pane.style.zIndex = 450;
+      pane.style.pointerEvents = "none";
+      state.quiet = L.canvas({ pane: name });
+    }
+    return { pane: name, renderer: state.quiet, interactive: false };
+  }
+
+  function dots(state, layer) {
+    const own = quietPane(state);
+    return L.layerGroup(layer.dots.map(([x, y, radius]) => L.circleMarker(degrees([x, y]), {
+      ...own, radius: radius / 10, stroke: false, fillColor: INK, fillOpacity: 0.42,
+    })));
+  }
+
+  function lines(state, layer) {
+    const own = quietPane(state);
+    const stroke = { color: RING, weight: 4, opacity: 0.85, dashArray: "10 8", lineCap: "butt" };
+    return L.layerGroup(layer.lines.map((line) => L.polyline(line.map(degrees), { ...own, ...stroke })));
   }
 
   // Cases that would lie on each other become one disc with their number and the worst urgency among them. The
@@ -391,6 +422,7 @@
       const full = map.getZoom() >= FULL_NAMES_FROM;
       const found = [];
       state.labels.forEach((label) => {
+        if (!map.hasLayer(label.group)) return;
         const at = degrees(label.row[5]), p = map.latLngToContainerPoint(at);
         if (p.x < -20 || p.y < -10 || p.x > size.x + 20 || p.y > size.y + 10) return;
         const edge = map.latLngToContainerPoint([at.lat + label.row[5][2] / 1e6, at.lng]);
@@ -439,6 +471,9 @@
     else if (item.swatch === "hot") root.append(rect("#FFFFFF", INK, 2.6));
     else if (item.swatch === "own") root.append(rect("#FFFFFF", DISC, 3.4));
     else if (item.swatch === "faded") root.append(rect("#F4F5F7", "#A3ABB8", 1.2));
+    else if (item.swatch === "plan") root.append(rect("#FFFFFF", DISC, 1.8));
+    else if (item.swatch === "dot") [[9, 3], [17, 4.5], [27, 6]].forEach(([cx, r]) => root.append(svg("circle", { cx, cy: 11, r, fill: INK, "fill-opacity": 0.42 })));
+    else if (item.swatch === "barrier") root.append(svg("path", { d: "M2 11H32", stroke: RING, "stroke-width": 4, "stroke-dasharray": "9 6" }));
     else if (item.swatch === "plain") root.append(rect("#FFFFFF", "#8E96A3", 1.2));
     else if (item.swatch === "urgency") return symbol(drawing.urgencies[item.step], null, 26);
     else if (item.swatch === "badge") {
@@ -458,6 +493,45 @@
       return node;
     }
     return root;
+  }
+
+  // What can be chosen between, a column each with its numbers below; the map shows the one whose head is checked.
+  function choices(state, part) {
+    const table = el("table", "gw-choices");
+    table.append(el("caption", "gw-hidden", part.title));
+    const head = el("tr");
+    head.append(el("td"));
+    part.choices.columns.forEach((column, place) => {
+      const cell = el("th");
+      cell.scope = "col";
+      const label = el("label");
+      const radio = el("input");
+      radio.type = "radio";
+      radio.name = "gw-choice";
+      radio.checked = place === 0;
+      radio.addEventListener("change", () => {
+        part.choices.columns.forEach((other) => other.layers.forEach((id) => {
+          if (other === column) state.groups[id].addTo(state.map);
+          else state.groups[id].remove();
+        }));
+        state.map.closePopup();
+        [...table.rows].forEach((row) => [...row.cells].forEach((one, at) => one.classList.toggle("gw-chosen", at === place + 1)));
+        state.names();
+      });
+      label.append(radio, el("b", "", column.title), el("span", "", column.note));
+      cell.append(label);
+      head.append(cell);
+    });
+    table.append(head);
+    part.choices.rows.forEach(([name, ...values]) => {
+      const row = el("tr");
+      const side = el("th", "", name);
+      side.scope = "row";
+      row.append(side, ...values.map((value) => el("td", "", value)));
+      table.append(row);
+    });
+    [...table.rows].forEach((row) => row.cells[1].classList.add("gw-chosen"));
+    return table;
   }
 
   function legend(state, drawing, frame) {
@@ -499,7 +573,7 @@
         line.append(swatch(item, drawing), el("span", "", item.text));
         list.append(line);
       });
-      section.append(list);
+      section.append(part.choices ? choices(state, part) : list);
       if (part.note) section.append(el("p", "gw-note", part.note));
       body.append(section);
     });
@@ -585,6 +659,7 @@
       map.options.zoomAnimation = map.options.fadeAnimation = map.options.markerZoomAnimation = false;
     }
     const state = { map, words, labels: [], marks: [], placers: [], bubbles: [], groups: {}, names: () => {}, hover: hovering(map) };
+    if (drawing.layout === "listed") frame.classList.add("gw-listed");
     legend(state, drawing, frame);
     map.invalidateSize({ animate: false });
     // room for the controls, so that nothing of the area lies under them
@@ -597,8 +672,9 @@
     map.setMaxBounds(box(drawing.limits));
     if (drawing.tiles) background(map, drawing);
     drawing.layers.forEach((layer) => {
-      const make = { cells, outline: (_, one) => outline(one), incidents, recurrences }[layer.kind];
-      state.groups[layer.id] = make(state, layer).addTo(map);
+      const make = { cells, outline: (_, one) => outline(one), incidents, recurrences, dots, lines, ...window.gridwhistle.kinds }[layer.kind];
+      state.groups[layer.id] = make(state, layer);
+      if (!layer.hidden) state.groups[layer.id].addTo(map);
     });
     names(state);
     const place = () => state.placers.forEach((one) => one());
@@ -613,5 +689,6 @@
     container.dataset.ready = "yes";
   }
 
-  window.gridwhistle = { draw };
+  // Files that draw further kinds of layers, such as faults.js, add them to `kinds` and build with `tools`.
+  window.gridwhistle = { draw, kinds: {}, tools: { CARD, card, degrees, el, marker, rings, svg } };
 })();

@@ -6,7 +6,7 @@ import json
 
 from shapely.geometry import box
 
-from gis.faults import CoverageReport, Fault, FaultKind, Severity
+from gis.faults import CoverageReport, Fault, FaultKind, Repair, Severity
 
 GAP = Fault(
     FaultKind.GAP,
@@ -59,3 +59,28 @@ def test_a_report_is_plain_values_for_a_machine():
     assert machine["tolerance"] == {"edge_m": 1.0}
     assert machine["faults"][0]["kind"] == "gap"
     assert machine["faults"][0]["geometry"]["type"] == "Polygon"
+
+
+def test_a_repair_is_one_line_before_and_after():
+    done = Repair(GAP, "370116001 has the gap now", {"370116001": (100.0, 112.0)})
+    left = Repair(GAP, "the gap is 9.0 m wide, more than 2 m")
+
+    assert done.line() == (
+        "repaired gap: 370116001 has the gap now at 117.100000, 34.200000 "
+        "(370116001 100.0 m2 before, 112.0 m2 after)"
+    )
+    assert left.line() == "left gap: the gap is 9.0 m wide, more than 2 m at 117.100000, 34.200000"
+    assert (done.done, left.done) == (True, False)
+
+
+def test_a_report_says_first_what_was_repaired():
+    done = Repair(GAP, "370116001 has the gap now", {"370116001": (100.0, 112.0)})
+    report = CoverageReport({"town": 2}, (SMALL,), {"edge_m": 1.0}, (), (done,))
+
+    assert report.lines()[2:4] == [done.line(), SMALL.line()]
+    machine = json.loads(json.dumps(report.to_dict()))
+    (repair,) = machine["repairs"]
+    assert repair["done"] is True
+    assert (repair["kind"], repair["codes"], repair["area_m2"]) == ("gap", ["370116", "370116001"], 12.0)
+    assert repair["areas"] == [{"code": "370116001", "before_m2": 100.0, "after_m2": 112.0}]
+    assert repair["geometry"]["type"] == "Polygon"

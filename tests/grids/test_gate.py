@@ -73,6 +73,43 @@ def test_cells_that_one_worker_cannot_look_after_are_warned_of():
     assert unknown.faults == ()
 
 
+def test_a_cell_outside_the_size_rule_wants_a_reason_and_keeps_it():
+    bare = a_district(households=("370116001001002", 20))
+    reasoned = bare.assign(size_reason=[None, None, None, None, "a market without flats"])
+
+    (wanted,) = check_grid(bare).warnings
+    (given,) = check_grid(reasoned).warnings
+
+    assert "20 households" in wanted.message
+    assert "no reason is given (size_reason)" in wanted.message
+    assert given.message == (
+        "370116001001002 has 20 households (the rule is 300 to 500) (accepted: a market without flats)"
+    )
+    assert wanted.codes == given.codes
+    assert (wanted.lon, wanted.lat) == pytest.approx((117.015, 34.005), abs=1e-4)
+
+
+def test_a_reason_alone_is_no_fault():
+    assert check_grid(a_district().assign(size_reason="a school")).faults == ()
+
+
+def test_a_malformed_code_is_said_once():
+    report = check_grid(a_district(code=("370116001001002", "3701160010x1002")))
+
+    assert [(fault.kind, fault.codes) for fault in report.faults] == [
+        (FaultKind.WRONG_CODE, ("3701160010x1002",))
+    ]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.INVALID_RING, FaultKind.DUPLICATE_CODE, FaultKind.EMPTY_GEOMETRY])
+def test_what_breaks_the_placing_of_points_cannot_be_accepted(kind):
+    bow_tie = shapely.Polygon([(117.0, 34.0), (117.01, 34.01), (117.01, 34.0), (117.0, 34.01)])
+    broken = a_district(geometry=("370116001001001", bow_tie))
+    known = Accepted(kind, 117.005, 34.005, "never mind", within_m=5000)
+
+    assert not check_grid(broken, accepted=[known]).ok
+
+
 def test_one_known_defect_is_accepted_at_its_place_and_stays_in_the_report():
     hollow = a_district(geometry=("370116001001001", WEST.difference(box(117.002, 34.002, 117.004, 34.004))))
     known = Accepted(FaultKind.GAP, 117.0045, 34.003, "the barracks", within_m=50)
