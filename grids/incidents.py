@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
-from grids import atlas, directory, ladder
+from grids import atlas, directory, duties, ladder
 from grids.case import Case, next_number
+from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.deadlines import SECOND_HANDLING, DeadlineKind, limit_of
+from grids.rules.explanation import What
 from grids.rules.grading import Grade, limits_for
 from grids.rules.lifecycle import Channel, IncidentStatus
-from grids.rules.limits import earliest_due
+from grids.rules.limits import due
 from grids.rules.permissions import SYSTEM, Actor, Role, require_area
 from grids.rules.phones import check_phone
 from grids.rules.whistles import WhistleLevel, WhistleStatus
@@ -46,7 +48,10 @@ _TRIES, _TRY_DAYS = 3, 2  # a reporter is unreachable after three tries on two d
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a reporter says. `lon` and `lat` are in `frame`; `occurred_at` is their claim, if they make one."""
+    """What a reporter says. `lon` and `lat` are in `frame`; `occurred_at` is their claim, if they make one.
+
+    cell : which of the cells that the position may lie in it is (`grids.atlas.Place.candidates`), if they know.
+    """
 
     channel: Channel
     lon: float
@@ -59,6 +64,7 @@ class Report:
     reporter_name: str | None = None
     reporter_phone: str | None = None
     occurred_at: datetime | None = None
+    cell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,19 @@ class CallbackAnswer:
 def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incident:
     """File an incident at its cell (row I1); a grid worker's find in their own cell is accepted at once.
 
-    A point in no cell is kept and waits for a person to place it. Raises `InvalidInput` naming the field.
+    A point in no cell is kept and waits for a person to place it. Near a border the reporter's own word decides
+    which cell it is, if they give one. Raises `InvalidInput` naming the field.
     """
+    atlas.hold_edition(session)
     text = _checked_text(said.text)
     _check_time(said.occurred_at, now)
     phone = check_phone(said.reporter_phone, field="reporter.phone") if said.reporter_phone else None
     if said.category is not None:
         directory.category(session, said.category)
-    found = atlas.locate(session, said.lon, said.lat, said.frame, on=local_day(now))
+    grid = atlas.current(session, on=local_day(now))
+    found = grid.place(said.lon, said.lat, said.frame, accuracy_m=said.accuracy_m)
+    if said.cell is not None:
+        found = found.confirmed(said.cell)
     code = found.code or found.nearest_district
     incident = Incident(
         number=_number(session, code, now),
@@ -103,6 +114,7 @@ def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incid
         occurred_at=said.occurred_at,
         received_at=now,
         reported_by_id=by.person_id,
+        explanation=[grid.why(found, said.lon, said.lat, accuracy_m=said.accuracy_m, at=now)],
         trace_seq=0,
     )
     session.add(incident)
@@ -137,6 +149,7 @@ def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incid
 
 def place(session: Session, number: str, *, code: str, by: Actor, now: datetime) -> Incident:
     """Put an incident that lay outside every cell into a cell by hand (row I1)."""
+    atlas.hold_edition(session)
     case = Case.open(session, number, by, now)
     incident = case.incident
     if incident.placement is not Placement.OUTSIDE:
@@ -146,6 +159,18 @@ def place(session: Session, number: str, *, code: str, by: Actor, now: datetime)
     before = incident.grid_code
     incident.grid_code, incident.placement, incident.edition_id = code, Placement.MANUAL, edition_id
     case.move(incident, "place", {"from": before, "to": code})
+    names = atlas.current(session, on=case.today).edition_names
+    case.explain(
+        explanation.entry(
+            What.CELL,
+            code,
+            "manual",
+            at=now,
+            edition=edition_id,
+            edition_name=names.get(edition_id),
+            **explanation.by_whom(by, None),
+        )
+    )
     case.tell((Role.TOWN_GRID_CENTRE,), "incident.reported")
     session.flush()
     return incident
@@ -195,13 +220,20 @@ def _accept(
             wanted={"grade": category.grade.value, "level": int(first)},
         )
     start = incident.received_at if graded is Grade.RED else case.now
+    clock_from = "report" if graded is Grade.RED else "accept"
     limits = limits_for(category, graded)
+    moments = [due(start, limit, case.calendar) for limit in limits]
+    case.explain(
+        explanation.category(category.code, incident.category_code, case.actor, at=case.now),
+        explanation.grade(graded, category.grade, case.actor, reason, at=case.now),
+        explanation.due(limits, moments, start, case.calendar, clock_from=clock_from, at=case.now),
+    )
     incident.category_code, incident.grade = category.code, graded
     incident.accepted_at = case.now
-    incident.due_at = earliest_due(start, limits, case.calendar)
+    incident.due_at = min(moments)
     incident.limits = {
         "handle": [limit.to_json() for limit in limits],
-        "clock_from": "report" if graded is Grade.RED else "accept",
+        "clock_from": clock_from,
         "response_minutes": category.response_minutes,
         "arrive_hours": category.arrive_hours,
         "long_process": category.long_process,
@@ -222,16 +254,28 @@ def _accept(
     case.stop_clock(DeadlineKind.ACCEPT)
     case.start_clock(DeadlineKind.HANDLE, due_at=incident.due_at)
     case.move(incident, "start", by=SYSTEM)
-    ladder.begin(case, level or first)
+    if level is None or level == first:
+        ladder.begin(case, first, "red" if graded is Grade.RED else "category")
+    else:
+        ladder.begin(case, level, "by_hand", **explanation.by_whom(case.actor, reason))
 
 
 def _responsible(case: Case, category: Category) -> dict[str, Any]:
     people = directory.responsible_people(case.session, case.incident.grid_code)
     try:
-        duty = directory.duty_for(case.session, category.code, case.incident.grid_code, on=case.today)
+        duty = duties.duty_for(
+            case.session,
+            category.code,
+            case.incident.grid_code,
+            on=case.today,
+            point=case.incident.point,
+        )
     except NotFound as nobody:
+        case.explain(explanation.people(people, at=case.now), explanation.nobody(at=case.now))
         return {"people": people, "departments": [], "rule": nobody.message}
-    return {"people": people, "departments": duty.departments(), "rule": duty.rule, "basis": duty.basis}
+    named = duty.departments()
+    case.explain(explanation.people(people, at=case.now), explanation.departments(named, duty, at=case.now))
+    return {"people": people, "departments": named, "rule": duty.rule, "basis": duty.basis}
 
 
 def verify(
@@ -346,9 +390,10 @@ def _reopen(case: Case, reason: str, *, by: Actor) -> None:
     incident.round += 1
     incident.rework_count = 0
     incident.closed_at = incident.verified_at = incident.resolved_at = None
-    case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
+    due_at = case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
+    case.explain(explanation.second_due(due_at, SECOND_HANDLING, case.now, case.calendar))
     # the town looks again before departments are called a second time
-    ladder.begin(case, min(level, WhistleLevel.SECOND))
+    ladder.begin(case, min(level, WhistleLevel.SECOND), "reopened", round=incident.round)
 
 
 def _check_reopen(incident: Incident) -> None:

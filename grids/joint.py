@@ -11,6 +11,7 @@ from gis.errors import Conflict, InvalidInput
 from grids import directory
 from grids.case import Case
 from grids.ladder import NOT_WHISTLED, Draft, blow_second, pass_up, said, tasks_of
+from grids.rules import explanation
 from grids.rules.deadlines import CHECK_IN_GRACE, DeadlineKind, confirm_limit, limit_of
 from grids.rules.limits import Limit, Unit, due, earliest_due
 from grids.rules.permissions import SYSTEM, Actor, Role
@@ -74,7 +75,14 @@ def _submit(case: Case, whistle: Whistle, draft: Draft) -> None:
     reason = draft.reason or whistle.reason
     said(reason or "", "reason", "say why the town cannot solve it alone")
     whistle.type, whistle.reason = draft.type, reason
-    whistle.departments = _checked_departments(case, draft.departments, whistle.departments or [])
+    listed = whistle.departments or []
+    whistle.departments = _checked_departments(case, draft.departments, listed)
+    if whistle.departments != listed:
+        case.explain(
+            explanation.departments_by_hand(
+                whistle.departments, case.actor, draft.reason, at=case.now, whistle=whistle.number
+            )
+        )
     if draft.appointed_at is None or draft.appointed_at < case.now:
         raise InvalidInput(
             "appointment_needed",

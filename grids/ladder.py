@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from gis.errors import Conflict, InvalidInput, NotFound
-from grids import directory
+from grids import duties
 from grids.case import Case, next_number
+from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI
 from grids.rules.deadlines import DeadlineKind, limit_of
 from grids.rules.grading import Grade
@@ -57,9 +58,15 @@ class Draft:
     limit: Limit | None = None
 
 
-def begin(case: Case, level: WhistleLevel) -> Whistle:
-    """Blow the first whistle of a round at a level (row I6)."""
-    if level is WhistleLevel.FIRST and len(case.incident.grid_code) >= 12:
+def begin(case: Case, level: WhistleLevel, because: str, **facts: object) -> Whistle:
+    """Blow the first whistle of a round at a level (row I6).
+
+    because, facts : why at that level, as `grids.rules.explanation` has it.
+    """
+    if level is WhistleLevel.FIRST and len(case.incident.grid_code) < 12:
+        level, because, facts = WhistleLevel.SECOND, "no_community", {}
+    case.explain(explanation.whistle(level, because, at=case.now, **facts))
+    if level is WhistleLevel.FIRST:
         return _blow_first(case)
     if level is WhistleLevel.THIRD:
         return _draft(
@@ -124,6 +131,7 @@ def climb(case: Case, whistle: Whistle, reason: str) -> Whistle:
     case.stop_clock(DeadlineKind.COMMUNITY, whistle=whistle, void=True)
     whistle.ended_at = case.now
     case.move(case.incident, "climb", {"reason": reason, "level": 2}, by=SYSTEM)
+    case.explain(explanation.whistle(WhistleLevel.SECOND, reason, at=case.now, area=whistle.area_code))
     return blow_second(case, reason)
 
 
@@ -154,13 +162,20 @@ def _draft(case: Case, draft: Draft) -> Whistle:
     rule = "chosen by the town"
     if draft.departments is None:
         try:
-            duty = directory.duty_for(
-                case.session, case.incident.category_code or "", case.incident.grid_code, on=case.today
+            duty = duties.duty_for(
+                case.session,
+                case.incident.category_code or "",
+                case.incident.grid_code,
+                on=case.today,
+                point=case.incident.point,
             )
             whistle.departments = [d for d in duty.departments() if d["code"] not in NOT_WHISTLED]
             rule = duty.rule
+            why = explanation.departments(whistle.departments, duty, at=case.now, whistle=whistle.number)
         except NotFound as nobody:
             whistle.departments, rule = [], nobody.message
+            why = explanation.nobody(at=case.now, whistle=whistle.number)
+        case.explain(why)
     case.begun(
         whistle,
         "draft",

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from grids.rules.trace import plain
 from grids.tables import Message
-from grids.trace import plain
 
 __all__ = ["mark_read", "post", "unread"]
 

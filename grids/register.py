@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput, NotFound
-from grids import trace
+from grids import atlas, trace
 from grids.ladder import tasks_of
 from grids.offers import Action, actions
+from grids.rules.calendar import local_day
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Actor, Role, Scope
@@ -34,6 +35,7 @@ from grids.tables import (
     Category,
     Deadline,
     Incident,
+    Placement,
     Reporter,
     Score,
     Task,
@@ -90,10 +92,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a reporter learns at once: the whistles that were blown and the clocks that run."""
+    """What a reporter learns at once: the whistles that were blown, the clocks that run, where else it may lie.
+
+    candidates : the cells that the position may lie in. confirm : the reporter was not asked which of them it is.
+    """
 
     whistles: Sequence[Whistle]
     clocks: Sequence[Deadline]
+    candidates: tuple[atlas.Candidate, ...]
+    confirm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +245,18 @@ def receipt(session: Session, incident: Incident) -> Receipt:
     whistles = session.scalars(
         select(Whistle).where(Whistle.incident_id == incident.id).order_by(Whistle.id)
     ).all()
-    return Receipt(whistles, _clocks(session, incident.id))
+    place = atlas.locate(
+        session,
+        incident.native_lon,
+        incident.native_lat,
+        incident.native_frame,
+        accuracy_m=incident.accuracy_m,
+        on=local_day(incident.received_at),
+    )
+    asked = incident.placement is Placement.CONFIRMED
+    return Receipt(
+        whistles, _clocks(session, incident.id), place.candidates, confirm=place.confirm and not asked
+    )
 
 
 def show_incident(session: Session, actor: Actor, number: str) -> CaseFile:

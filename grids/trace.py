@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from grids.rules.permissions import Actor
-from grids.rules.trace import Link, chain_hash, rendered, verify_chain
+from grids.rules.trace import Link, chain_hash, plain, verify_chain
 from grids.tables import Incident, Trace
 
-__all__ = ["append", "first_broken", "link_of", "of_incident", "plain"]
+__all__ = ["append", "first_broken", "link_of", "of_incident"]
 
 
 # what of a step is under its hash: everything that a reader relies on
@@ -70,19 +69,6 @@ def append(
     session.add(step)
     incident.trace_seq, incident.trace_hash = step.seq, step.hash
     return step
-
-
-def plain(value: Any) -> Any:
-    """Return a value as the history and messages hold it: moments and fractions as text, no floats."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return rendered(value)
-    if isinstance(value, float | Decimal):
-        return str(value)
-    return value
 
 
 def of_incident(session: Session, incident_id: int) -> Sequence[Trace]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from grids.demo.chronicle import Chronicle, Thing, maker
-from grids.directory import Duty
+from grids.duties import Duty
 from grids.ladder import NOT_WHISTLED
+from grids.rules import explanation
 from grids.rules.deadlines import SECOND_HANDLING, DeadlineKind
 from grids.rules.grading import Grade, limits_for
 from grids.rules.permissions import SYSTEM, Actor, Role
@@ -65,14 +66,17 @@ def report(case: Chronicle, by: Actor) -> None:
 def accept(case: Chronicle, by: Actor, level: int) -> None:
     """Grade the case, start its handling and blow the first whistle (rows I3, I6)."""
     row, rule = case.incident.row, case.category
-    start = row["received_at"] if rule.grade is Grade.RED else case.now
+    red = rule.grade is Grade.RED
+    start = row["received_at"] if red else case.now
+    clock_from = "report" if red else "accept"
     limits = limits_for(rule, rule.grade)
-    duty = case.book.duties.of(rule.code, case.cell)
+    moments = [case.book.due(start, limit) for limit in limits]
+    duty = case.book.duties.of(rule.code, case.cell, case.point)
     row["grade"], row["accepted_at"] = rule.grade, case.now
-    row["due_at"] = min(case.book.due(start, limit) for limit in limits)
+    row["due_at"] = min(moments)
     row["limits"] = {
         "handle": [limit.to_json() for limit in limits],
-        "clock_from": "report" if rule.grade is Grade.RED else "accept",
+        "clock_from": clock_from,
         "response_minutes": rule.response_limit_min,
         "arrive_hours": rule.arrive_limit_h,
         "long_process": rule.long_process,
@@ -83,6 +87,13 @@ def accept(case: Chronicle, by: Actor, level: int) -> None:
         "rule": duty.rule,
         "basis": duty.basis,
     }
+    case.explain(
+        explanation.category(rule.code, rule.code, by, at=case.now),
+        explanation.grade(rule.grade, rule.grade, by, None, at=case.now),
+        explanation.due(limits, moments, start, case.book.calendar, clock_from=clock_from, at=case.now),
+        explanation.people(row["responsible"]["people"], at=case.now),
+        explanation.departments(row["responsible"]["departments"], duty, at=case.now),
+    )
     facts = {
         "category": rule.code,
         "grade": rule.grade.value,
@@ -95,14 +106,25 @@ def accept(case: Chronicle, by: Actor, level: int) -> None:
     case.stop_clock(DeadlineKind.ACCEPT)
     case.start_clock(DeadlineKind.HANDLE, due_at=row["due_at"])
     case.move(case.incident, "start", SYSTEM)
+    _begin(case, by, level, *_why(case, by, level))
+
+
+def _why(case: Chronicle, by: Actor, level: int) -> tuple[str, dict[str, Any]]:
+    """Return why the first whistle is blown at a level, and the facts of it."""
+    if case.category.grade is Grade.RED:
+        return "red", {}
+    if level == case.category.whistle_level:
+        return "category", {}
+    return "by_hand", explanation.by_whom(by, None)
+
+
+def _begin(case: Chronicle, by: Actor, level: int, because: str, facts: Mapping[str, Any]) -> None:
+    case.explain(explanation.whistle(level, because, at=case.now, **facts))
     if level == 3:
-        red = rule.grade is Grade.RED
+        duty = case.book.duties.of(case.category.code, case.cell, case.point)
+        red = case.category.grade is Grade.RED
         draft(case, by, duty, None, WhistleType.EMERGENCY if red else WhistleType.COMPREHENSIVE)
-    else:
-        _begin(case, by, level)
-
-
-def _begin(case: Chronicle, by: Actor, level: int) -> None:
+        return
     if level > 1:
         case.blow_second(by, None)
         return
@@ -175,7 +197,7 @@ def escalate(case: Chronicle, by: Actor, reason: str) -> None:
     if whistle is case.first:
         case.blow_second(by, reason)
     else:
-        duty = case.book.duties.of(case.category.code, case.cell)
+        duty = case.book.duties.of(case.category.code, case.cell, case.point)
         draft(case, by, duty, reason, WhistleType.COMPREHENSIVE)
 
 
@@ -184,6 +206,7 @@ def draft(case: Chronicle, by: Actor, duty: Duty, reason: str | None, kind: Whis
     case.third = case.new_whistle(3, WhistleStatus.DRAFTED, by, reason)
     named = [d for d in duty.departments() if d["code"] not in NOT_WHISTLED]
     case.third.row |= {"type": kind, "departments": named}
+    case.explain(explanation.departments(named, duty, at=case.now, whistle=case.third.subject))
     facts = {"departments": named, "rule": duty.rule, "reason": reason}
     case.begun(case.third, "draft", maker("draft", 3, by), facts)
 
@@ -259,10 +282,11 @@ def reopen(case: Chronicle, by: Actor) -> None:
     row["round"] += 1
     row["rework_count"] = 0
     row["closed_at"] = row["verified_at"] = row["resolved_at"] = None
-    case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
+    due_at = case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
+    case.explain(explanation.second_due(due_at, SECOND_HANDLING, case.now, case.book.calendar))
     case.first = case.second = case.third = None
     case.tasks = []
-    _begin(case, by, level)
+    _begin(case, by, level, "reopened", {"round": row["round"]})
 
 
 def _running(whistle: Thing | None) -> Thing:

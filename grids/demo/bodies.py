@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
+import shapely.affinity
+from shapely.geometry import MultiPolygon
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
+from gis.crs import STORAGE_SRID
+from gis.geometry import as_multipolygon
+from gis.plane import areas_m2
 from grids import catalogue
 from grids.demo.copying import ewkb, reserve, write
 from grids.demo.ground import Ground
 from grids.demo.names import DISTRICTS, landline, mobile, people_names
-from grids.directory import Duty
+from grids.duties import Duty, duty_from
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import DepartmentRule, shipped_departments
 from grids.rules.levels import GridLevel
-from grids.rules.responsibilities import RuleKind
+from grids.rules.responsibilities import Place, Rule, RuleKind, choose
 from grids.tables import Department, DutyBasis, Responsibility, Station
 
 __all__ = ["Body", "Duties", "found_bodies", "list_duties"]
@@ -35,27 +42,55 @@ class Body:
 
 @dataclass
 class Duties:
-    """The responsibility list, held in memory: the rule of the smallest area that covers a place wins.
+    """The responsibility list, held in memory as it stands all year: the same answer as `grids.duties.duty_for`."""
 
-    The same answer as `grids.directory.duty_for`, which asks the database each time.
-    """
+    on: date
+    _rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _rules: dict[str | None, list[Rule]] = field(default_factory=dict)
+    _polygons: dict[int, tuple[str, MultiPolygon]] = field(default_factory=dict)
+    _known: dict[tuple[str, tuple[str, ...], tuple[int, ...]], Duty] = field(default_factory=dict)
 
-    rules: dict[str, dict[str, Duty]] = field(default_factory=dict)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Take a row of the list."""
-        where = f"area {row['area_code']}" if row["area_code"] else "the whole list"
-        self.rules.setdefault(row["category_code"], {})[row["area_code"]] = Duty(
+    def add(self, row: dict[str, Any], polygon: MultiPolygon | None) -> None:
+        """Take a row of the list, with its polygon where it has one."""
+        rule = Rule(
+            id=row["id"],
+            kind=row["kind"],
+            area=row["area_code"],
+            category=row["category_code"],
             lead=row["lead"],
-            cooperating=tuple(row["cooperating"]),
-            basis=row["basis"].value,
-            rule=f"responsibility {row['id']} for {where} since {row['effective_from'].isoformat()}",
+            since=row["effective_from"],
+            name=row["name"],
+            polygon_m2=None if polygon is None else _size_m2(polygon),
         )
+        self._rows[rule.id] = row
+        self._rules.setdefault(rule.category, []).append(rule)
+        if polygon is not None:
+            self._polygons[rule.id] = (rule.area, polygon)
 
-    def of(self, category: str, code: str) -> Duty:
-        """Return who answers for a category at a place."""
-        rules = self.rules[category]
-        return next(rules[code[:length]] for length in (15, 12, 9, 6, 0) if code[:length] in rules)
+    def of(self, category: str, code: str, point: tuple[float, float]) -> Duty:
+        """Return who answers for a category at a point (lon, lat) of a cell."""
+        rules = [*self._rules.get(category, ()), *self._rules.get(None, ())]
+        inside = tuple(
+            number
+            for number, (area, polygon) in self._polygons.items()
+            if code.startswith(area) and shapely.intersects_xy(polygon, *point)
+        )
+        # cells without rules of their own share the answers of what lies above them
+        areas = tuple(sorted({rule.area for rule in rules if code.startswith(rule.area)}))
+        known = self._known.get((category, areas, inside))
+        if known is None:
+            held = [
+                rule if rule.polygon_m2 is None else replace(rule, holds=rule.id in inside) for rule in rules
+            ]
+            choice = choose(held, Place(category, code, self.on))
+            if choice is None:
+                raise ValueError(f"the made-up list names nobody for {category} at {code}")
+            known = self._known[category, areas, inside] = duty_from(choice, self._rows[choice.rule.id])
+        return known
+
+
+def _size_m2(polygon: MultiPolygon) -> float:
+    return float(areas_m2(gpd.GeoDataFrame(geometry=[polygon], crs=STORAGE_SRID))[0])
 
 
 def found_bodies(
@@ -124,10 +159,13 @@ def _stations(
     return rows
 
 
-def list_duties(session: Session, since: date, centre_town: str) -> Duties:
-    """Write the shipped categories and the responsibility list; a few rules hold for one town only.
+def list_duties(
+    session: Session, since: date, ground: Ground, *, town: str, estate: str, market: str
+) -> Duties:
+    """Write the shipped categories and the responsibility list; a few rules hold in one town only.
 
-    centre_town : code of the town that agreed on rules of its own.
+    town : its code; it agreed on rules of its own. estate, market : codes of the cells of it that a planning red
+    line and a market lie in; a school is beside the market.
     """
     catalogue.ensure_categories(session)
     rows: list[dict[str, Any]] = [
@@ -135,14 +173,91 @@ def list_duties(session: Session, since: date, centre_town: str) -> Duties:
         for rule in shipped_categories()
     ]
     for code, lead, cooperating, basis, source in _LOCAL:
-        rows.append(_duty(code, centre_town, lead, cooperating, basis, source, since))
-    duties = Duties()
-    for row, row_id in zip(rows, reserve(session, Responsibility, len(rows)), strict=True):
+        rows.append(_duty(code, town, lead, cooperating, basis, source, since))
+    polygons: list[MultiPolygon | None] = [None] * len(rows)
+    cells = ground.of(GridLevel.BUILDING_GROUP).set_index("code").geometry
+    beside = next(
+        code for code in cells.index if code.startswith(market[:12]) and code not in (estate, market)
+    )
+    for cell, place in zip((estate, market, beside), _PLACES, strict=True):
+        own = _duty(place.category, cell, place.lead, place.cooperating, place.basis, place.source, since)
+        own |= {"kind": place.kind, "name": place.name}
+        own |= {"contact_name": place.contact, "contact_phone": place.phone}
+        rows.append(own)
+        polygons.append(_inside(cells[cell], place.share))
+    duties = Duties(on=since)
+    for row, polygon, row_id in zip(rows, polygons, reserve(session, Responsibility, len(rows)), strict=True):
         row["id"] = row_id
-        duties.add(row)
+        row["boundary"] = None if polygon is None else ewkb(np.array([polygon], dtype=object))[0]
+        duties.add(row, polygon)
     write(session, Responsibility, rows)
     return duties
 
+
+def _inside(cell: BaseGeometry, share: float) -> MultiPolygon:
+    """Return the cell's own outline, smaller: a share of its ground that lies wholly in it."""
+    middle = shapely.point_on_surface(cell)
+    for shrink in (1.0, 0.8, 0.6, 0.4, 0.2):
+        size = share**0.5 * shrink
+        drawn = shapely.affinity.scale(cell, size, size, origin=middle)
+        if cell.covers(drawn):
+            return as_multipolygon(drawn)
+    raise ValueError("a cell of this shape holds no smaller one of its own outline")
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnPlace:
+    """A place by its polygon; `share` of the cell that it lies in."""
+
+    kind: RuleKind
+    name: str
+    share: float
+    category: str | None
+    lead: str | None
+    cooperating: tuple[str, ...]
+    basis: DutyBasis
+    source: str
+    contact: str | None = None
+    phone: str | None = None
+
+
+_PLACES = (
+    _OwnPlace(
+        RuleKind.EXCEPTION,
+        "锦绣苑小区规划红线",
+        0.6,
+        "07-001",
+        "ZRZY",
+        ("ZJ", "PMC", "CG", "JJ", "TOWN"),
+        DutyBasis.AGREED,
+        "示范:小区停车职责会商纪要第3号",
+    ),
+    _OwnPlace(
+        RuleKind.SPECIAL_GRID,
+        "升平农贸市场",
+        0.3,
+        "03-003",
+        "SCJG",
+        ("CG", "TOWN"),
+        DutyBasis.DESIGNATED,
+        "示范:专属网格名册第2号",
+        "市场管理处值班室",
+        mobile(30_000_001),
+    ),
+    _OwnPlace(
+        RuleKind.SPECIAL_GRID,
+        "实验小学",
+        0.25,
+        None,
+        None,
+        (),
+        DutyBasis.DESIGNATED,
+        "示范:专属网格名册第5号",
+        "学校保卫科",
+        mobile(30_000_002),
+    ),
+)
+"""The places of one town that are no areas of the grid: inside the red line the planners mark the bays."""
 
 _LOCAL: tuple[tuple[str, str, tuple[str, ...], DutyBasis, str], ...] = (
     ("07-002", "JJ", ("CG", "JT", "UTIL", "TOWN"), DutyBasis.AGREED, "示范:站前秩序会商纪要第1号"),
@@ -153,9 +268,9 @@ _LOCAL: tuple[tuple[str, str, tuple[str, ...], DutyBasis, str], ...] = (
 
 
 def _duty(
-    category: str,
+    category: str | None,
     area: str,
-    lead: str,
+    lead: str | None,
     cooperating: tuple[str, ...],
     basis: DutyBasis,
     source: str,
@@ -163,10 +278,13 @@ def _duty(
 ) -> dict[str, Any]:
     return {
         "kind": RuleKind.DEFAULT if basis is DutyBasis.DEFAULT else RuleKind.LISTED,
+        "name": None,
         "category_code": category,
         "area_code": area,
         "lead": lead,
         "cooperating": list(cooperating),
+        "contact_name": None,
+        "contact_phone": None,
         "basis": basis,
         "source": source,
         "effective_from": since,

@@ -18,6 +18,7 @@ from typing import Any
 from grids.demo.bodies import Body, Duties
 from grids.demo.copying import Sheets
 from grids.demo.people import Staff
+from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, WorkCalendar, local_day
 from grids.rules.categories import CategoryRule
 from grids.rules.deadlines import DeadlineKind, Outcome, limit_of
@@ -182,6 +183,10 @@ class Chronicle:
             {"incident_id": self.incident.row["id"], **step, "previous_hash": previous, "hash": self._hash},
         )
 
+    def explain(self, *entries: dict[str, Any]) -> None:
+        """Add to why the case goes as it does."""
+        self.incident.row["explanation"].extend(entries)
+
     def close_book(self) -> None:
         """Put the head of the chain on the incident; nothing may be left running."""
         if self._clocks:
@@ -267,6 +272,7 @@ class Chronicle:
             self.climb(whistle, "no_answer_in_time")
         elif clock["kind"] is DeadlineKind.HANDLE:
             self.incident.row["first_overdue_at"] = self.incident.row["first_overdue_at"] or clock["due_at"]
+            self.incident.row["overdue_grid_code"] = self.cell
         elif clock["kind"] is DeadlineKind.COMPLETE and task is not None:
             task.row["first_overdue_at"] = task.row["first_overdue_at"] or clock["due_at"]
 
@@ -305,6 +311,7 @@ class Chronicle:
         self.stop_clock(DeadlineKind.COMMUNITY, whistle=whistle, void=True)
         whistle.row["ended_at"] = self.now
         self.move(self.incident, "climb", SYSTEM, {"reason": reason, "level": 2})
+        self.explain(explanation.whistle(2, reason, at=self.now, area=whistle.row["area_code"]))
         self.blow_second(by, reason)
 
 

@@ -26,6 +26,7 @@ from grids.demo.names import name_areas
 from grids.demo.people import DemoLogin, Staff, hire
 from grids.demo.places import GARAGE, Gazetteer, spot_names
 from grids.demo.scales import SIZES, UNFINISHED, Scale
+from grids.demo.scenes import other_cell
 from grids.demo.stage import Stage, play
 from grids.demo.stories import closed_stories
 from grids.demo.waiting import open_stories
@@ -120,8 +121,8 @@ def make(
     bodies = found_bodies(session, ground, in_posts)
     gazetteer = Gazetteer(ground, in_posts)
     staff = hire(session, ground, bodies, size, in_posts, password_hash=hash_password(PASSWORD))
-    duties = list_duties(session, first, staff.town)
     stage = Stage(session, staff, ground, gazetteer, calendar, now)
+    duties = list_duties(session, first, ground, town=staff.town, estate=other_cell(stage), market=staff.cell)
     closed, still_open = closed_stories(stage), open_stories(stage)
     told = len(closed) + len(still_open)
     book = Book(

@@ -23,6 +23,7 @@ from grids.demo.names import mobile, people_names
 from grids.demo.paths import Plan, live
 from grids.demo.places import Gazetteer
 from grids.demo.words import TOLD
+from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI
 from grids.rules.categories import CategoryKind, CategoryRule
 from grids.rules.lifecycle import Channel, IncidentStatus
@@ -66,6 +67,7 @@ class _Placed:
     cell: list[str]
     edition: list[int]
     border_m: list[float]
+    index: list[int]  # of the cell in the atlas
 
 
 def write_year(
@@ -108,6 +110,7 @@ def write_year(
                 channel = Channel.HOTLINE
             received = datetime.fromtimestamp(int(happened.at[row]), UTC)
             incident = _incident(book, placed, number, rule, channel, received, where, luck)
+            incident["explanation"] = [_why_there(atlas, placed, number, incident)]
             book.sheets.add(Incident, incident)
             reporter = _reporter(book, incident, names[number], luck)
             master = int(happened.master[row])
@@ -172,6 +175,7 @@ def _place(
         cell=[str(code) for code in atlas.codes[found]],
         edition=atlas.editions[found].tolist(),
         border_m=distance.tolist(),
+        index=found.tolist(),
     )
 
 
@@ -212,6 +216,26 @@ def _incident(
         "rework_count": 0,
         "version": 1,
     }
+
+
+def _why_there(atlas: Atlas, placed: _Placed, number: int, incident: dict[str, Any]) -> dict[str, Any]:
+    accuracy_m, border_m = incident["accuracy_m"], incident["border_distance_m"]
+    found = atlas.candidates(
+        placed.lon[number], placed.lat[number], placed.index[number], border_m, accuracy_m
+    )
+    return explanation.cell(
+        incident["grid_code"],
+        incident["placement"].value,
+        at=incident["received_at"],
+        edition=incident["edition_id"],
+        edition_name=atlas.edition_names[incident["edition_id"]],
+        frame=incident["native_frame"],
+        lon=incident["native_lon"],
+        lat=incident["native_lat"],
+        accuracy_m=accuracy_m,
+        border_m=border_m,
+        candidates=[(one.code, one.share, one.distance_m) for one in found],
+    )
 
 
 def _reporter(book: Book, incident: dict[str, Any], name: str, luck: Luck) -> int | None:

@@ -18,6 +18,7 @@ from grids.demo.copying import reserve, write
 from grids.demo.ground import Ground
 from grids.demo.names import CENTRE_STREET, mobile, people_names
 from grids.demo.scales import Size
+from grids.directory import LOCAL_POSTS, answering
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Actor, Role
 from grids.tables import Person, Post
@@ -57,14 +58,6 @@ _LOGINS = {
     Role.ADMINISTRATOR: "admin",
 }
 _NO_DUTY = frozenset({"TOWN", "PMC"})  # the town and property managers are informed, not whistled
-_ANSWERING = (
-    Role.GRID_WORKER,
-    Role.BUILDING_LEADER,
-    Role.GRID_LEADER,
-    Role.TOWN_GRID_CENTRE,
-    Role.TOWN_LEADER,
-)
-_AREA_OF = {Role.GRID_WORKER: 15, Role.GRID_LEADER: 12, Role.TOWN_GRID_CENTRE: 9, Role.TOWN_LEADER: 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +108,15 @@ class Staff:
         """Return who answers for a cell, as `grids.directory.responsible_people` does."""
         known = self._answering.get(cell)
         if known is None:
-            known = self._answering[cell] = self._list_answering(cell)
+            known = self._answering[cell] = answering(cell, self._named(cell))
         return known
 
-    def _list_answering(self, cell: str) -> list[dict[str, Any]]:
-        found = [
-            {"role": role.value, "area": code, "person_id": actor.person_id, "name": actor.name}
-            for code in (cell, cell[:12], cell[:9])
-            for role in _ANSWERING
-            for actor in self.holders.get((role, code), ())
-        ]
-        held = {item["role"] for item in found}
-        return found + [
-            {"role": role.value, "area": cell[:length], "person_id": None, "name": None}
-            for role, length in _AREA_OF.items()
-            if role.value not in held
-        ]
+    def _named(self, cell: str) -> dict[tuple[Role, str], list[tuple[int | None, str]]]:
+        return {
+            (role, area): [(actor.person_id, actor.name) for actor in self.holders.get((role, area), ())]
+            for role in LOCAL_POSTS
+            for area in (cell, cell[:12], cell[:9])
+        }
 
 
 @dataclass

@@ -13,11 +13,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from gis.errors import InvalidInput
 from grids.rules.calendar import aware_utc
 
-__all__ = ["GENESIS", "Link", "canonical", "chain_hash", "rendered", "verify_chain"]
+__all__ = ["GENESIS", "Link", "canonical", "chain_hash", "plain", "rendered", "verify_chain"]
 
 GENESIS = bytes(32)
 """What stands for the hash before the first row."""
@@ -74,6 +76,19 @@ def canonical(payload: object) -> bytes:
 def rendered(at: datetime) -> str:
     """Return a moment as the history writes it: RFC 3339 with six decimals: 2026-03-01T08:00:00.000000Z."""
     return aware_utc(at).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def plain(value: Any) -> Any:
+    """Return a value as the history, messages and explain records hold it: moments and fractions as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return rendered(value)
+    if isinstance(value, float | Decimal):
+        return str(value)
+    return value
 
 
 def chain_hash(

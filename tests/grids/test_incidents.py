@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from gis.crs import from_storage
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
-from grids import incidents, trace, whistles
+from grids import deadlines, incidents, trace, whistles
 from grids.incidents import CallbackAnswer
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import Channel, IncidentStatus
@@ -300,3 +300,170 @@ def test_an_empty_community_post_climbs_at_once(city):
     assert city.whistle(incident, 1).status == "escalated"
     assert city.whistle(incident, 2).status == "blown"
     assert city.told("centre")[-1] == "whistle.second"
+
+
+# -- near a border
+
+
+METRE = 1 / 90_160  # degrees of longitude at the latitude of the town
+NEAR = {"lon": 117.01 - 12 * METRE, "lat": 36.01}  # twelve metres west of the second cell
+FIRST, SECOND = "990101001001001", "990101001001002"
+
+
+def why(incident, what):
+    return [one for one in incident.explanation if one["what"] == what]
+
+
+def test_the_reporters_word_decides_which_side_of_a_border_it_is(city):
+    incident = city.report(**NEAR, cell=SECOND)
+
+    assert (incident.grid_code, incident.placement) == (SECOND, Placement.CONFIRMED)
+    assert incident.border_distance_m == pytest.approx(12, abs=0.1)
+    assert incident.edition_id is not None
+    step = city.session.scalars(select(Trace).where(Trace.incident_id == incident.id)).one()
+    assert (step.payload["placement"], step.payload["grid"]) == ("confirmed", SECOND)
+    [cell] = why(incident, "cell")
+    assert (cell["chose"], cell["because"]) == (SECOND, "confirmed")
+    assert [(one["code"], one["m"]) for one in cell["facts"]["candidates"]] == [
+        (FIRST, "0.0"),
+        (SECOND, "12.0"),
+    ]
+
+
+def test_the_word_for_the_cell_that_holds_the_point_confirms_it_too(city):
+    assert city.report(**NEAR, cell=FIRST).placement is Placement.CONFIRMED
+    assert city.report(**NEAR).placement is Placement.BORDER
+    assert city.report(cell=FIRST).placement is Placement.INSIDE  # nobody had to ask
+
+
+def test_a_cell_that_the_point_cannot_lie_in_is_refused_with_those_that_it_can(city):
+    with pytest.raises(InvalidInput) as refusal, city.session.begin_nested():
+        city.report(**NEAR, cell="990101002001001")
+
+    assert refusal.value.code == "cell_not_candidate"
+    assert (refusal.value.facts["field"], refusal.value.facts["wanted"]) == ("cell", [FIRST, SECOND])
+    assert city.session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_a_point_just_outside_comes_into_the_cell_that_the_reporter_names(city):
+    incident = city.report(lon=117.06 + 12 * METRE, cell="990101002001002")
+
+    assert (incident.grid_code, incident.placement) == ("990101002001002", Placement.CONFIRMED)
+    assert city.told("hotline") == []
+    assert city.told("centre2") == ["incident.reported"]
+
+
+# -- why
+
+
+def test_every_automatic_choice_of_a_case_is_explained_in_order(city):
+    incident = city.report(accuracy_m=8.0)
+    city.clock.advance(minutes=10)
+    incidents.accept(city.session, incident.number, by=city["centre"], now=city.clock())
+
+    assert [(one["what"], one["because"]) for one in incident.explanation] == [
+        ("cell", "inside"),
+        ("category", "reported"),
+        ("grade", "category"),
+        ("due", "category_limit"),
+        ("people", "empty_posts"),
+        ("departments", "default"),
+        ("whistle", "category"),
+        ("departments", "default"),
+    ]
+    cell, _, grade, due, people, departments, whistle, drafted = incident.explanation
+    assert cell["at"] == "2026-06-03T01:00:00.000000Z"
+    assert cell["facts"] == {
+        "edition": incident.edition_id,
+        "edition_name": "first",
+        "frame": "CGCS2000",
+        "lon": "117.0050000",
+        "lat": "36.0100000",
+        "accuracy_m": "8.0",
+        "border_m": f"{incident.border_distance_m:.1f}",
+    }
+    assert (grade["chose"], grade["at"]) == ("yellow", "2026-06-03T01:10:00.000000Z")
+    assert due["chose"] == "2026-06-04T01:10:00.000000Z"
+    assert due["facts"]["limit"] == {"value": 24, "unit": "urgent_hour"}
+    assert due["facts"]["other"] == {"value": 2, "unit": "work_day"}
+    assert people["chose"] == [
+        one["person_id"] for one in incident.responsible["people"] if one["person_id"] is not None
+    ]
+    assert departments["chose"] == [one["code"] for one in incident.responsible["departments"]]
+    assert f"responsibility {departments['facts']['rule']} " in incident.responsible["rule"]
+    assert whistle["chose"] == 3
+    assert drafted["facts"]["whistle"] == city.whistle(incident, 3).number
+
+
+def test_what_a_person_decides_otherwise_is_explained_by_their_name_and_reason(city):
+    incident = city.report(category="02-007")
+    incidents.accept(
+        city.session,
+        incident.number,
+        category="10-001",
+        grade=Grade.RED,
+        reason="有人受伤",
+        by=city["centre"],
+        now=city.clock(),
+    )
+
+    [category], [grade], [due] = (why(incident, what) for what in ("category", "grade", "due"))
+    assert (category["because"], category["facts"]["before"]) == ("by_hand", "02-007")
+    assert (grade["because"], grade["facts"]["default"]) == ("by_hand", "yellow")
+    assert (grade["facts"]["by"], grade["facts"]["reason"]) == ("centre", "有人受伤")
+    assert due["facts"]["clock_from"] == "report"
+    assert [(one["chose"], one["because"]) for one in why(incident, "whistle")] == [(3, "red")]
+    accepted, drafted = why(incident, "departments")
+    assert "whistle" not in accepted["facts"]
+    assert drafted["facts"]["whistle"] == city.whistle(incident, 3).number
+    assert set(accepted["chose"]) - set(drafted["chose"]) <= {"TOWN", "PMC"}
+
+
+def test_an_empty_post_and_a_silent_one_are_explained_where_the_case_climbs(city):
+    city.vacate(Role.GRID_LEADER, "990101001001")
+    empty = city.accepted()
+    silent = city.accepted(code="990101001002001")
+    city.clock.advance(days=3)
+    deadlines.fire_due(city.session, city.clock())
+
+    assert [(one["chose"], one["because"]) for one in why(empty, "whistle")] == [
+        (1, "by_hand"),
+        (2, "empty_post"),
+    ]
+    assert [(one["chose"], one["because"]) for one in why(silent, "whistle")][-1] == (2, "no_answer_in_time")
+    assert why(silent, "whistle")[-1]["facts"] == {"area": "990101001002"}
+
+
+def test_a_point_in_no_cell_is_explained_and_so_is_the_hand_that_places_it(city):
+    incident = city.report(lon=117.2, lat=36.01)
+    incidents.place(
+        city.session, incident.number, code="990101002001002", by=city["platform"], now=city.clock()
+    )
+
+    assert [(one["chose"], one["because"]) for one in why(incident, "cell")] == [
+        (None, "outside"),
+        ("990101002001002", "manual"),
+    ]
+    assert why(incident, "cell")[1]["facts"] == {
+        "edition": incident.edition_id,
+        "edition_name": "first",
+        "by": "platform",
+        "role": "district_platform",
+    }
+
+
+def test_equal_reports_have_equal_explanations(city):
+    first, second = city.report(**NEAR), city.report(**NEAR)
+
+    assert first.explanation == second.explanation
+
+
+def test_who_places_a_report_holds_the_grid_in_force(city):
+    city.report()
+
+    held = city.session.scalar(
+        select(func.count())
+        .select_from(text("pg_locks"))
+        .where(text("locktype = 'advisory' and mode = 'ShareLock' and granted and pid = pg_backend_pid()"))
+    )
+    assert held == 1
