@@ -22,12 +22,14 @@ from sqlalchemy.orm.exc import StaleDataError
 from api import auth, i18n
 from api.database import Database, database_busy
 from api.problems import NotSignedIn, SignInFirst
+from gis.crs import admit_frame
 from gis.errors import Conflict, InvalidInput
 from grids import accounts
 from grids.accounts import Refused, Signed, SignedIn
 from grids.rules.permissions import Actor
 
 __all__ = [
+    "AdmitFrame",
     "Durability",
     "Me",
     "Now",
@@ -40,6 +42,7 @@ __all__ = [
     "Words",
     "current_actor",
     "durability",
+    "frame_door",
     "now",
     "page_actor",
     "read_only",
@@ -174,6 +177,18 @@ def words(request: Request) -> i18n.Words:
 
 
 Words = Annotated[i18n.Words, Depends(words)]
+
+
+def frame_door(request: Request) -> Callable[[str], str]:
+    """Return what gives the name of a frame that the operator lets in, and refuses any other.
+
+    Raises, when called, `UnknownFrame` and `InvalidInput` ("frame_forbidden").
+    """
+    forbidden: bool = request.app.state.settings.forbid_gcj_inverse
+    return lambda text: admit_frame(text, forbid_gcj_inverse=forbidden).value
+
+
+AdmitFrame = Annotated[Callable[[str], str], Depends(frame_door)]
 
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 

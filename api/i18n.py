@@ -27,17 +27,23 @@ from babel.messages.pofile import read_po
 from api.problems import FAMILIES, problem_of
 from gis.crs import Frame
 from gis.errors import CityError
+from gis.faults import FaultKind, Severity
+from gis.lineage import ChangeKind
 from grids.measures import HotspotMetric, ResponseMetric
+from grids.redraw import OperationKind
 from grids.rules.categories import shipped_categories
 from grids.rules.deadlines import DeadlineKind
+from grids.rules.departments import StationKind
+from grids.rules.explanation import BECAUSE, What
 from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import INCIDENT, Channel, IncidentStatus
 from grids.rules.limits import Unit
 from grids.rules.permissions import Role
+from grids.rules.responsibilities import RuleKind
 from grids.rules.tasks import TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus, WhistleType
-from grids.tables import DutyBasis, Placement, Solved
+from grids.tables import DutyBasis, EditionStatus, OpenCases, Placement, Solved
 from maps import Words as MapWords
 
 __all__ = [
@@ -75,22 +81,31 @@ class Satisfaction(IntEnum):
 KINDS: Mapping[str, type[Enum]] = MappingProxyType(
     {
         "basis": DutyBasis,
+        "change": ChangeKind,
         "channel": Channel,
         "check_in": CheckInMethod,
         "clock": DeadlineKind,
+        "edition_status": EditionStatus,
+        "fault": FaultKind,
         "frame": Frame,
         "grade": Grade,
         "hotspot": HotspotMetric,
         "level": GridLevel,
+        "open_cases": OpenCases,
+        "operation": OperationKind,
         "placement": Placement,
         "response": ResponseMetric,
         "role": Role,
+        "rule_kind": RuleKind,
+        "severity": Severity,
         "satisfaction": Satisfaction,
         "solved": Solved,
+        "station": StationKind,
         "status": IncidentStatus,
         "task_role": TaskRole,
         "task_status": TaskStatus,
         "unit": Unit,
+        "what": What,
         "whistle_level": WhistleLevel,
         "whistle_status": WhistleStatus,
         "whistle_type": WhistleType,
@@ -101,7 +116,9 @@ KINDS: Mapping[str, type[Enum]] = MappingProxyType(
 # reasons that the system gives itself; what people write is shown as they wrote it
 _REASONS = frozenset({"empty_post", "no_answer_in_time", "callback"})
 _RULE = re.compile(
-    r"responsibility (?P<id>\d+) for (?:area (?P<area>\d+)|the whole list) since (?P<since>\S+)"
+    r"responsibility (?P<id>\d+)(?: \((?P<kind>[a-z_]+)(?: (?P<name>.+))?\))?"
+    r" for (?:area (?P<area>\d+)|the whole list) since (?P<since>\S+)",
+    re.DOTALL,
 )
 
 
@@ -162,14 +179,25 @@ class Words(MapWords):
             return self("Chosen by the town.")
         if found is None:
             return self("The responsibility list names nobody here: a person decides.") if text else ""
+        facts = {"id": found["id"], "day": found["since"]}
         if found["area"]:
-            return self(
+            said = self(
                 "Rule {id} of the responsibility list, for area {area}, since {day}",
-                id=found["id"],
                 area=found["area"],
-                day=found["since"],
+                **facts,
             )
-        return self("Rule {id} of the responsibility list, since {day}", id=found["id"], day=found["since"])
+        else:
+            said = self("Rule {id} of the responsibility list, since {day}", **facts)
+        if found["kind"] is None:
+            return said
+        kind = self.of("rule_kind", found["kind"])
+        return self(
+            "{kind}: {name}", kind=self.noted(kind, found["name"]) if found["name"] else kind, name=said
+        )
+
+    def because(self, what: What, reason: str, facts: Mapping[str, str]) -> str:
+        """Return the sentence of one choice of an explain record, with its facts in place."""
+        return _filled(self.of(f"because.{what}", reason), facts)
 
     def message(self, template: str, facts: Mapping[str, Any]) -> str:
         """Return a message's sentence with its facts in place; a fact that is missing is left empty."""
@@ -242,5 +270,7 @@ def code_msgids() -> set[str]:
         found |= {f"action.{machine.name}.{row.action}" for row in machine.transitions}
     found |= {f"evidence.{name}" for category in shipped_categories() for name in category.evidence}
     found |= {f"reason.{reason}" for reason in _REASONS}
+    found |= {f"because.{what}.{reason}" for what, reasons in BECAUSE.items() for reason in reasons}
+    found |= {"clock_from.accept", "clock_from.report"}
     found |= {f"problem.{status}" for status, _ in FAMILIES.values()}
-    return found | {"action.incident.clock_ran_out", "list.comma"}
+    return found | {"action.incident.clock_ran_out", "action.incident.follow", "list.comma"}

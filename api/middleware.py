@@ -18,12 +18,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import BodyTooLarge, Failure, respond
+from api.problems import Failure, respond, too_large
 from gis.errors import Forbidden
 
-__all__ = ["HEADERS", "MOST_BYTES", "BodyLimit", "Envelope", "SameOrigin"]
+__all__ = ["HEADERS", "MOST_BYTES", "MOST_FILE_BYTES", "BodyLimit", "Envelope", "SameOrigin"]
 
 MOST_BYTES = 1_000_000
+MOST_FILE_BYTES = 52_000_000
+"""Of a request that brings a file of areas."""
+
+_BRINGS_FILE = frozenset({"/api/editions", "/grids"})
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -113,10 +117,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = max(self.most, MOST_FILE_BYTES) if scope["path"] in _BRINGS_FILE else self.most
+        scope.setdefault("state", {})["most_bytes"] = most
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and (len(announced) > 12 or int(announced) > self.most):
-            too_large = BodyTooLarge("body_too_large", f"a body may hold {self.most} bytes", most=self.most)
-            await respond(Request(scope, receive), too_large)(scope, receive, send)
+        if announced.isdecimal() and (len(announced) > 12 or int(announced) > most):
+            await respond(Request(scope, receive), too_large(most))(scope, receive, send)
             return
         read = 0
 
@@ -124,7 +129,7 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self.most:
+            if read > most:
                 raise HTTPException(413)
             return message
 

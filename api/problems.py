@@ -46,6 +46,7 @@ __all__ = [
     "invalid",
     "problem_of",
     "respond",
+    "too_large",
 ]
 
 MEDIA_TYPE = "application/problem+json"
@@ -209,10 +210,21 @@ def _http_errors(request: Request, status: int) -> CityError:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return MethodNotAllowed("method_not_allowed", f"this address does not take {request.method}")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return BodyTooLarge("body_too_large", "the body of a request may hold one megabyte")
+        return too_large(request.state.most_bytes)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return BadRequest("bad_request", "the body of the request cannot be read")
     return Failure("internal_error", "this is our fault; tell us the request_id")
+
+
+def too_large(most: int) -> BodyTooLarge:
+    """Return that more was sent than the bytes that an address reads."""
+    megabytes = most // 1_000_000
+    return BodyTooLarge(
+        "body_too_large",
+        f"the body of a request to this address may hold {megabytes} MB",
+        most=most,
+        megabytes=megabytes,
+    )
 
 
 def invalid(faults: Sequence[Mapping[str, Any]]) -> InvalidInput:

@@ -55,9 +55,10 @@ def bring_all_over(database: Database, clock: Clock, stop: threading.Event | Non
         with database.sessions() as session:
             batch = succession.bring_over(session, clock(), limit=BATCH + len(done.stuck))
             session.commit()
+        news = batch.moved or batch.stuck.keys() - done.stuck.keys()
         done.moved += batch.moved
         done.stuck |= batch.stuck
-        if not batch.moved:
+        if not news:
             break
     return done
 

@@ -52,7 +52,7 @@ __all__ = [
     "whole",
 ]
 
-_EDITIONS_LOCK = 7_301_002  # any constant that no other lock of ours has
+_EDITIONS_LOCK = 7_301_003  # any constant that no other lock of ours has
 
 BORDER_M = 30.0  # nearer than this to a border, the answer says so; no circle of a position is smaller
 
@@ -306,10 +306,11 @@ def day_with_grid(session: Session, day: date) -> date:
 _atlases: WeakKeyDictionary[Pool, tuple[tuple[int, ...], Atlas]] = WeakKeyDictionary()
 
 
-def current(session: Session, *, on: date) -> Atlas:
+def current(session: Session, *, on: date, keep: bool = True) -> Atlas:
     """Return the atlas of the editions in force on a day, from memory where nothing changed.
 
     Editions that are published never change, so their ids tell whether what is in memory still holds.
+    keep : hold it in memory in the place of the one before; False for a look at another day.
 
     Raises `Unavailable` ("no_grid") while nothing is published.
     """
@@ -320,7 +321,8 @@ def current(session: Session, *, on: date) -> Atlas:
     if kept is not None and kept[0] == ids:
         return kept[1]
     atlas = _build(session, ids)
-    _atlases[pool] = (ids, atlas)
+    if keep:
+        _atlases[pool] = (ids, atlas)
     return atlas
 
 

@@ -32,7 +32,7 @@ def begin(
     session: Session, edition_id: int, *, name: str | None, effective_from: date, by: str, now: datetime
 ) -> Edition:
     """Begin a draft with the areas of an edition. Raises `NotFound` ("edition_not_found")."""
-    base = editions.get(session, edition_id)
+    base = editions.get(session, edition_id, lock=True)  # nobody draws in it while it is copied
     draft = Edition(
         name=name or base.name,
         status=EditionStatus.DRAFT,
@@ -58,7 +58,8 @@ def operate(
     """Carry out one operation on a draft and check the whole of it again; return what it did.
 
     Raises what `grids.redraw.apply` raises, naming the argument, and `Conflict`: "not_a_draft", "not_drawn_here"
-    for a draft that was loaded from a file (begin one from it first, then every step can be undone).
+    for a draft that was loaded from a file (begin one from it first, then every step can be undone),
+    "draft_is_a_base" while another is drawn from it.
     """
     draft = _draft(session, edition_id)
     if draft.based_on_id is None:
@@ -67,6 +68,7 @@ def operate(
             f"edition {edition_id} was loaded from a file: begin a draft from it, and draw in that",
             edition=edition_id,
         )
+    _check_no_base(session, draft)
     before = editions.areas_of(session, edition_id)
     retired = {code for step in draft.operations for code in step["used"]}
     known = _used_codes(session, draft)
@@ -87,10 +89,11 @@ def operate(
 
 
 def undo(session: Session, edition_id: int) -> Edition:
-    """Undo the last operation of a draft. Raises `Conflict`: "not_a_draft", "nothing_to_undo"."""
+    """Undo the last operation of a draft. Raises `Conflict`: "not_a_draft", "nothing_to_undo", "draft_is_a_base"."""
     draft = _draft(session, edition_id)
     if not draft.operations or draft.based_on_id is None:
         raise Conflict("nothing_to_undo", f"nothing was drawn in edition {edition_id}", edition=edition_id)
+    _check_no_base(session, draft)
     kept = draft.operations[:-1]
     base = editions.areas_of(session, draft.based_on_id)
     steps = [Operation.from_json(step["operation"]) for step in kept]
@@ -113,14 +116,7 @@ def check(session: Session, edition_id: int) -> Edition:
 def discard(session: Session, edition_id: int) -> None:
     """Throw a draft away. Raises `Conflict`: "not_a_draft", "draft_is_a_base" where another is drawn from it."""
     draft = _draft(session, edition_id)
-    other = session.scalar(select(Edition.id).where(Edition.based_on_id == draft.id).limit(1))
-    if other is not None:
-        raise Conflict(
-            "draft_is_a_base",
-            f"edition {other} is drawn from edition {edition_id}: throw that away first",
-            edition=edition_id,
-            other=other,
-        )
+    _check_no_base(session, draft)
     session.delete(draft)
     session.flush()
 
@@ -130,6 +126,18 @@ def _draft(session: Session, edition_id: int) -> Edition:
     if draft.status is not EditionStatus.DRAFT:
         raise Conflict("not_a_draft", f"edition {edition_id} is {draft.status.value}, not a draft")
     return draft
+
+
+def _check_no_base(session: Session, draft: Edition) -> None:
+    """Raise while another draft is drawn from this one: its steps are replayed on these areas."""
+    other = session.scalar(select(Edition.id).where(Edition.based_on_id == draft.id).limit(1))
+    if other is not None:
+        raise Conflict(
+            "draft_is_a_base",
+            f"edition {other} is drawn from edition {draft.id}: throw that away first",
+            edition=draft.id,
+            other=other,
+        )
 
 
 def _used_codes(session: Session, draft: Edition) -> set[str]:

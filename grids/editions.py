@@ -6,6 +6,7 @@ A publication that takes the place of another is a heavy act: whoever drew it do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import shapely
 from geoalchemy2.shape import from_shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, CoverageBroken, Forbidden, InvalidInput, NotFound
@@ -38,11 +39,13 @@ __all__ = [
     "drawn_by",
     "entries",
     "get",
+    "have_held",
     "impact",
     "listing",
     "load",
     "publish",
     "store_areas",
+    "to_count_on",
 ]
 
 _PUBLISH_LOCK = 7_301_001  # any constant: one publication at a time, whoever runs it
@@ -141,7 +144,7 @@ def publish(
     (`grids.founding`).
     Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Forbidden` ("second_person_needed") when
     it replaces another and `by` drew it, `Conflict` for an edition that is no draft, that would begin before the
-    one it replaces or that lacks a district of it. Then nothing is changed.
+    one it replaces, that lacks a district of it or that was drawn before it was published. Then nothing is changed.
     """
     session.execute(select(func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
     edition = get(session, edition_id, lock=True)
@@ -189,6 +192,16 @@ def _check_turn(session: Session, edition: Edition, other: Edition, districts: S
             edition=other.id,
             got=edition.effective_from.isoformat(),
         )
+    drafts, base = _origin(edition)
+    begun = drafts[-1].loaded_at  # what is copied of a draft is as old as that
+    if base is not None and other is not base and other.published_at and other.published_at >= begun:
+        raise Conflict(
+            "drawn_from_older",
+            f"edition {edition.id} was drawn from edition {base.id}, and edition {other.id} was published since: "
+            f"begin again from that, else what it changed is lost",
+            edition=other.id,
+            based_on=base.id,
+        )
     left_out = sorted(set(districts_of(session, other.id)) - set(districts))
     if left_out:
         raise Conflict(
@@ -201,9 +214,22 @@ def _check_turn(session: Session, edition: Edition, other: Edition, districts: S
 
 
 def drawn_by(edition: Edition) -> frozenset[str]:
-    """Return the names of those who loaded an edition or drew in it."""
-    hands = {str(step["by"]) for step in edition.operations}
-    return frozenset(hands | ({edition.loaded_by} if edition.loaded_by else set()))
+    """Return the names of those who loaded an edition or drew in it, or in a draft that it was begun from."""
+    drafts, _ = _origin(edition)
+    steps = {str(step["by"]) for draft in drafts for step in draft.operations}
+    return frozenset(steps | {draft.loaded_by for draft in drafts if draft.loaded_by})
+
+
+def _origin(edition: Edition) -> tuple[list[Edition], Edition | None]:
+    """Return an edition with the drafts that it was begun from, and the one once in force that these go back to."""
+    session, found = object_session(edition), [edition]
+    base = edition
+    while session is not None and base.based_on_id is not None:
+        base = session.get_one(Edition, base.based_on_id)
+        if base.status is not EditionStatus.DRAFT:
+            return found, base
+        found.append(base)
+    return found, None
 
 
 def impact(session: Session, edition_id: int, *, now: datetime) -> Impact:
@@ -255,6 +281,39 @@ def listing(session: Session) -> Sequence[tuple[Edition, int]]:
     """Return all editions, newest first, with how many areas each has."""
     count = select(func.count()).where(Grid.edition_id == Edition.id).correlate(Edition).scalar_subquery()
     return session.execute(select(Edition, count).order_by(Edition.id.desc())).all()
+
+
+def have_held(session: Session, district: str, *, by: date) -> Sequence[Edition]:
+    """Return the editions that a district had in force on some day up to this one, newest first."""
+    return session.scalars(
+        select(Edition)
+        .where(
+            Edition.status != EditionStatus.DRAFT,
+            Edition.effective_from <= by,
+            Edition.id.in_(select(Grid.edition_id).where(Grid.code == district)),
+        )
+        .order_by(Edition.effective_from.desc(), Edition.id.desc())
+    ).all()
+
+
+def to_count_on(session: Session, asked: str | None, area: str, *, on: date) -> int | None:
+    """Return the edition on whose grid figures of an area are asked for; None for the cells of their time.
+
+    asked : "as_was" or nothing, "today" for the grid in force on this day, or the number of an edition.
+    Raises `InvalidInput` ("unknown_choice") for other words, `NotFound` for an edition that lacks the area.
+    """
+    if asked is None or asked == "as_was":
+        return None
+    if asked == "today":
+        return atlas.grid(session, area, on=on).edition_id
+    if not re.fullmatch("[1-9][0-9]{0,8}", asked):
+        raise InvalidInput(
+            "unknown_choice",
+            f"edition {asked[:40]!r} is not known",
+            field="edition",
+            wanted=["as_was", "today", "the number of an edition"],
+        )
+    return atlas.grid(session, area, edition_id=int(asked), on=on).edition_id
 
 
 class Entry(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gis.lineage import LEAST_SHARE, ChangeKind, changes_of, lineage
 from grids import atlas
-from grids.succession import Heritage, cell_for, in_districts
+from grids.succession import Heritage, cell_for, heritage_between, in_districts
 from grids.tables import IS_OPEN, Edition, Grid, Incident, Placement, Post, Responsibility
 
 __all__ = ["Impact", "Moving", "impact"]
@@ -82,7 +82,8 @@ def impact(session: Session, edition: Edition, replaced: Sequence[Edition], *, n
             if kind != ChangeKind.SAME:
                 changes.setdefault(str(level), Counter())[str(kind)] += 1
     link = pd.concat(links)
-    moving = _moving(session, edition, there, Heritage.of(link))
+    heritages = {one.id: Heritage.of(found) for one, found in zip(replaced, links, strict=True)}
+    moving = _moving(session, edition, there, heritages)
     numbers = [one for one in moving if one.to != one.before]
     gone = _gone(session, edition, replaced)
     heirs = Heritage.of(link)
@@ -106,10 +107,14 @@ def impact(session: Session, edition: Edition, replaced: Sequence[Edition], *, n
     )
 
 
-def _moving(session: Session, edition: Edition, there: atlas.Atlas, heritage: Heritage) -> list[Moving]:
+def _moving(
+    session: Session, edition: Edition, there: atlas.Atlas, heritages: dict[int, Heritage]
+) -> list[Moving]:
+    """Return all open incidents; heritages : by the edition that they lie in, more are found where needed."""
     rows = session.execute(
         select(
             Incident.number,
+            Incident.edition_id,
             Incident.grid_code,
             Incident.placement,
             Incident.first_overdue_at,
@@ -124,11 +129,18 @@ def _moving(session: Session, edition: Edition, there: atlas.Atlas, heritage: He
     index = there.locator.locate(
         np.array([row.lon for row in rows]), np.array([row.lat for row in rows])
     ).tolist()
+    for number in {row.edition_id for row in rows} - heritages.keys():
+        heritages[number] = heritage_between(session, session.get_one(Edition, number), edition)
     return [
         Moving(
             number=row.number,
             before=row.grid_code,
-            to=cell_for(row.grid_code, row.placement, None if at < 0 else str(there.codes[at]), heritage),
+            to=cell_for(
+                row.grid_code,
+                row.placement,
+                None if at < 0 else str(there.codes[at]),
+                heritages[row.edition_id],
+            ),
             overdue=row.first_overdue_at is not None,
         )
         for row, at in zip(rows, index, strict=True)

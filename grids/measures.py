@@ -2,8 +2,8 @@
 
 Duplicates that were merged count once, with their master. Rejected and cancelled reports and reports that lie
 in no cell do not count. Areas are those of the grid in force at the end of the window, and an incident counts
-where the code lies that it hit ("as it was"); or both are those of an edition that the window names, and an
-incident counts where its point lies on that grid.
+where the code lies that it hit ("as it was"), or in the cell that holds its point where that code is no more; or
+both are those of an edition that the window names, and an incident counts where its point lies on that grid.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gis.errors import InvalidInput
 from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
 from gis.weights import contiguity, star
 from grids import atlas
-from grids.regridding import Moved, moved_to
+from grids.regridding import Moved, as_it_was, moved_to
 from grids.rules.calendar import local_day
 from grids.rules.categories import WATERLOGGING
 from grids.rules.deadlines import CHECK_IN_GRACE
@@ -133,11 +133,11 @@ def _place(
     session: Session,
     walls: list[ColumnElement[bool]],
     window: Window,
-    as_it_was: ColumnElement[str] | None = None,
+    hit: ColumnElement[str] | None = None,
 ) -> Moved:
     """Return where incidents count, and put the wall of the window's area up there."""
     if window.edition is None:
-        place = Moved(Incident.grid_code.expression if as_it_was is None else as_it_was)
+        place = as_it_was(session, atlas.day_with_grid(session, window.last_day), walls, hit)
     else:
         place = moved_to(session, window.edition, walls)
     if window.area:

@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from gis.crs import Frame
-from gis.errors import CityError
+from gis.errors import CityError, Conflict
 from gis.lineage import LEAST_SHARE, heir, lineage
 from grids import atlas, ladder
 from grids.case import Case
@@ -44,7 +47,15 @@ from grids.tables import (
     Responsibility,
 )
 
-__all__ = ["Brought", "Heritage", "bring_over", "cell_for", "in_districts", "record_lineage"]
+__all__ = [
+    "Brought",
+    "Heritage",
+    "bring_over",
+    "cell_for",
+    "heritage_between",
+    "in_districts",
+    "record_lineage",
+]
 
 _YEAR = timedelta(days=365)
 _PASSED_ON = (
@@ -180,31 +191,40 @@ def bring_over(session: Session, now: datetime, *, limit: int = 100) -> Brought:
     A case that cannot move is left as it is and does not hold up the others.
     """
     done = Brought()
+    strays: list[tuple[int, str, Edition]] = []
     for edition in session.scalars(
         select(Edition)
         .where(atlas.in_force(local_day(now)), Edition.open_cases.is_not(None))
         .order_by(Edition.id)
     ).all():
         fresh = _take_effect(session, edition, now) if edition.took_effect_at is None else ()
-        strays = [*fresh, *_strays(session, edition, limit - done.moved)]
-        heritage = _stored_heritage(session, edition.id) if strays else _NOBODY
-        for incident_id in strays:
-            try:
-                with session.begin_nested():
-                    _follow(Case.open_by_id(session, incident_id, SYSTEM, now), edition, heritage)
-                    session.flush()
-                done.moved += 1
-            except CityError as reason:
-                done.stuck[incident_id] = reason
-        if done.moved >= limit:
+        found = [*fresh, *_strays(session, edition, limit - len(strays))]
+        strays += [(row.id, row.grid_code, edition) for row in found]
+        if len(strays) >= limit:
             break
+    heritages: dict[tuple[int, int], Heritage] = {}
+    # a whistle that climbs takes a number of its district: in the order in which `grids.deadlines` takes them
+    for incident_id, _, edition in sorted(strays, key=lambda stray: stray[1][:6]):
+        try:
+            with session.begin_nested():
+                case = Case.open_by_id(session, incident_id, SYSTEM, now)
+                before = case.incident.edition_id
+                if before is not None and (before, edition.id) not in heritages:
+                    heritages[before, edition.id] = _heritage(session, before, edition)
+                _follow(case, edition, _NOBODY if before is None else heritages[before, edition.id])
+                session.flush()
+            done.moved += 1
+        except CityError as reason:
+            done.stuck[incident_id] = reason
+        except (IntegrityError, StaleDataError):
+            done.stuck[incident_id] = Conflict("stale_version", "somebody changed this case at the same time")
     return done
 
 
-def _take_effect(session: Session, edition: Edition, now: datetime) -> Sequence[int]:
+def _take_effect(session: Session, edition: Edition, now: datetime) -> Sequence[Any]:
     """Bring posts and rules of areas that go over to the areas that took them over whole, once.
 
-    Returns the open reports that lay in no cell before and do now, locked.
+    Returns the open reports that lay in no cell before and do now, locked: id, grid_code.
     """
     held = session.scalar(
         select(Edition)
@@ -214,26 +234,47 @@ def _take_effect(session: Session, edition: Edition, now: datetime) -> Sequence[
     )
     if held is None:
         return ()
-    heritage = _stored_heritage(session, edition.id)
     kept = set(session.scalars(select(Grid.code).where(Grid.edition_id == edition.id)))
-    moves = {
-        old: new for old, new in heritage.heirs.items() if new is not None and new != old and old not in kept
-    }
+    heirs: dict[str, str | None] = {}
+    for before in _last_held(session, edition):
+        heirs |= _heritage(session, before.id, edition).heirs
+    moves = {old: new for old, new in heirs.items() if new is not None and new != old and old not in kept}
+    holds = or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > local_day(now))
     for old, new in moves.items():
         session.execute(update(Post).where(Post.area_code == old).values(area_code=new))
         session.execute(
-            update(Responsibility)
-            .where(Responsibility.area_code == old, Responsibility.effective_to.is_(None))
-            .values(area_code=new)
+            update(Responsibility).where(Responsibility.area_code == old, holds).values(area_code=new)
         )
     held.took_effect_at = now
     session.flush()
     return _found_at_last(session, edition)
 
 
-def _found_at_last(session: Session, edition: Edition) -> Sequence[int]:
+def _last_held(session: Session, edition: Edition) -> list[Edition]:
+    """Return the editions before one that people were brought over to, the oldest first.
+
+    One that was replaced before it came into force, or before the worker came to it, is passed over.
+    """
+    found: dict[int, Edition] = {}
+    replaced = (
+        select(Edition)
+        .where(Edition.id.in_(select(Lineage.before_id).where(Lineage.after_id == edition.id)))
+        .order_by(Edition.id)
+    )
+    for before in session.scalars(replaced).all():
+        settled = before.took_effect_at is not None or before.open_cases is None
+        found |= {one.id: one for one in ([before] if settled else _last_held(session, before))}
+    return [found[number] for number in sorted(found)]
+
+
+def _found_at_last(session: Session, edition: Edition) -> Sequence[Any]:
     rows = session.execute(
-        select(Incident.id, func.ST_X(Incident.point).label("lon"), func.ST_Y(Incident.point).label("lat"))
+        select(
+            Incident.id,
+            Incident.grid_code,
+            func.ST_X(Incident.point).label("lon"),
+            func.ST_Y(Incident.point).label("lat"),
+        )
         .where(IS_OPEN, Incident.placement == Placement.OUTSIDE, in_districts(session, edition.id))
         .with_for_update(skip_locked=True)
     ).all()
@@ -241,30 +282,39 @@ def _found_at_last(session: Session, edition: Edition) -> Sequence[int]:
         return ()
     there = atlas.of_edition(session, edition.id)
     at = there.locator.locate(np.array([row.lon for row in rows]), np.array([row.lat for row in rows]))
-    return [row.id for row, index in zip(rows, at.tolist(), strict=True) if index >= 0]
+    return [row for row, index in zip(rows, at.tolist(), strict=True) if index >= 0]
 
 
-def _stored_heritage(session: Session, edition_id: int) -> Heritage:
+def _heritage(session: Session, before_id: int, edition: Edition) -> Heritage:
+    """Return who follows the areas of an older edition: as stored, or for one that was not the last, found anew."""
     columns = ("before_code", "after_code", "level", "area_share", "households")
     rows = session.execute(
-        select(*(getattr(Lineage, name) for name in columns)).where(Lineage.after_id == edition_id)
+        select(*(getattr(Lineage, name) for name in columns)).where(
+            Lineage.after_id == edition.id, Lineage.before_id == before_id
+        )
     ).all()
-    return Heritage.of(pd.DataFrame([tuple(row) for row in rows], columns=list(columns)))
+    if rows:
+        return Heritage.of(pd.DataFrame([tuple(row) for row in rows], columns=list(columns)))
+    return heritage_between(session, session.get_one(Edition, before_id), edition)
+
+
+def heritage_between(session: Session, before: Edition, after: Edition) -> Heritage:
+    """Return who follows the areas of one edition in another, whatever lay between them."""
+    return Heritage.of(lineage(atlas.whole(session, before), atlas.whole(session, after)))
 
 
 def _elsewhere(session: Session, edition: Edition) -> ColumnElement[bool]:
     return and_(IS_OPEN, in_districts(session, edition.id), Incident.edition_id != edition.id)
 
 
-def _strays(session: Session, edition: Edition, limit: int) -> Sequence[int]:
-    """Return open incidents that are to move to an edition, locked."""
+def _strays(session: Session, edition: Edition, limit: int) -> Sequence[Any]:
+    """Return open incidents that are to move to an edition, locked: id, grid_code."""
     wanted = [_elsewhere(session, edition)]
     if edition.open_cases is OpenCases.STAY:
-        community = func.left(Incident.grid_code, CODE_LENGTH[GridLevel.COMMUNITY])
-        there = exists(select(Grid.id).where(Grid.edition_id == edition.id, Grid.code == community))
-        wanted.append(~there)  # those who answered for it are no more: somebody has to
-    return session.scalars(
-        select(Incident.id)
+        there = exists(select(Grid.id).where(Grid.edition_id == edition.id, Grid.code == Incident.grid_code))
+        wanted.append(~there)  # the people of a cell that is no more went with its ground: so does the case
+    return session.execute(
+        select(Incident.id, Incident.grid_code)
         .where(*wanted)
         .order_by(Incident.id)
         .limit(max(limit, 0))
@@ -296,12 +346,13 @@ def _follow(case: Case, edition: Edition, heritage: Heritage) -> None:
     case.explain(
         explanation.entry(
             What.CELL,
-            incident.grid_code,
-            "new_edition",
+            found.code,
+            "new_edition" if found.code else "outside",
             at=case.now,
             edition=edition.id,
             edition_name=edition.name,
             before=before,
+            border_m=None if found.code else f"{found.border_distance_m:.1f}",
         )
     )
     if incident.grid_code[:12] != before[:12]:
@@ -341,5 +392,7 @@ def _hand_over(case: Case) -> None:
         if not told and level is WhistleLevel.FIRST and whistle.status is WhistleStatus.BLOWN:
             ladder.climb(case, whistle, "empty_post")
             return
-    if incident.status is IncidentStatus.REPORTED:
+    if incident.placement is Placement.OUTSIDE:
+        case.tell((Role.HOTLINE_DESK, Role.DISTRICT_PLATFORM), "incident.outside")
+    elif incident.status is IncidentStatus.REPORTED:
         case.tell((Role.TOWN_GRID_CENTRE, Role.GRID_WORKER), "incident.reported")

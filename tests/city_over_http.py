@@ -97,6 +97,7 @@ PEOPLE: dict[str, tuple[Role, str]] = {  # login: role and area, or the code of 
     "hotline": (Role.HOTLINE_DESK, DISTRICT),
     "callback": (Role.CALLBACK_OFFICER, DISTRICT),
     "platform": (Role.DISTRICT_PLATFORM, DISTRICT),
+    "governance": (Role.GOVERNANCE_CENTRE, DISTRICT),
     "auditor": (Role.AUDITOR, DISTRICT),
     "scjg": (Role.DEPARTMENT_DUTY, "SCJG"),
     "cg": (Role.DEPARTMENT_DUTY, "CG"),

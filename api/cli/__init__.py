@@ -12,7 +12,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli import bench, db, demo, grids, incidents, locate, maps, openapi, serve, trace, users
+from api.cli import (
+    bench,
+    db,
+    demo,
+    grids,
+    incidents,
+    locate,
+    maps,
+    openapi,
+    responsibilities,
+    serve,
+    trace,
+    users,
+)
 from gis.errors import CityError
 
 __all__ = ["main"]
@@ -45,6 +58,7 @@ main.add_typer(grids.commands, name="grids")
 main.command()(locate.locate)
 main.add_typer(incidents.commands, name="incidents")
 main.add_typer(maps.commands, name="maps")
+main.add_typer(responsibilities.commands, name="responsibilities")
 main.add_typer(trace.commands, name="trace")
 main.add_typer(users.commands, name="users")
 main.command()(openapi.openapi)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.drawing import By, discard, impact, publish, redraw, undo
+from api.cli.framing import AcceptFrame, ControlFile, Evidence, ReferenceFile, admitted, evidence
+from api.cli.maps import In, Language
+from api.cli.mending import Clip, Gaps, Page, Slivers, wished, write_fixed, write_page
 from api.cli.opening import (
+    FRAMES,
     AsJson,
     Day,
     Encoding,
@@ -20,9 +24,11 @@ from api.cli.opening import (
     reading,
     writing,
 )
+from api.cli.plan import plan
 
 if TYPE_CHECKING:
     from gis.faults import CoverageReport
+    from gis.repair import Wishes
     from grids.plan import GridSet
 
 __all__ = ["commands", "planned"]
@@ -30,9 +36,12 @@ __all__ = ["commands", "planned"]
 commands = typer.Typer(no_args_is_help=True, help="The grid: check, load, publish, list, export, compare.")
 
 AreaFile = Annotated[
-    Path, typer.Argument(help="GeoPackage, GeoJSON or zipped Shapefile; or a directory or zip of such files.")
+    Path,
+    typer.Argument(
+        help="GeoPackage, GeoJSON, Shapefile, KML, FlatGeobuf, GeoParquet; or a directory or zip of them."
+    ),
 ]
-Layer = Annotated[str | None, typer.Option(help="Which layer of a GeoPackage that has several.")]
+Layer = Annotated[str | None, typer.Option(help="Which layer of a GeoPackage, or folder of a KML file.")]
 EditionId = Annotated[int, typer.Argument(help="The number of an edition, as `grids list` shows it.")]
 
 
@@ -43,20 +52,40 @@ def check(
     frame: FrameName = None,
     mapping: Mapping = None,
     encoding: Encoding = None,
+    reference: ReferenceFile = None,
+    control_points: ControlFile = None,
+    accept_frame: AcceptFrame = None,
     faults: Annotated[
         Path | None, typer.Option(help="Write the faults as shapes to this .gpkg or .geojson file.")
     ] = None,
+    page: Page = None,
+    language: In = Language.CHINESE,
+    fix: Annotated[
+        Path | None,
+        typer.Option(help="Repair what is small, list each repair, and write the areas to this file."),
+    ] = None,
+    slivers: Slivers = 2.0,
+    clip: Clip = 2.0,
+    gaps: Gaps = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """List every fault in a file of areas: rings, overlaps, gaps, codes, nesting. Needs no database.
 
+    With --fix, what is left after the repairs is what counts. An invalid ring is never repaired.
     Exit 1 when there are faults that would stop a publication.
     """
     from grids.exports import write_faults
 
-    _, report = _checked(file, mapping, layer, frame, encoding)
+    known = evidence(reference, control_points, accept_frame)
+    wishes = None if fix is None else wished(slivers, clip, gaps)
+    plan, report = _checked(file, mapping, layer, frame, encoding, known, wishes)
+    report = known.judge(report, plan)
+    if fix is not None:
+        write_fixed(plan, fix)
     if faults is not None:
         write_faults(report, faults)
+    if page is not None:
+        write_page(plan, report, page, language)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -75,11 +104,22 @@ def load(
     mapping: Mapping = None,
     layer: Layer = None,
     encoding: Encoding = None,
+    reference: ReferenceFile = None,
+    control_points: ControlFile = None,
+    accept_frame: AcceptFrame = None,
     name: Annotated[str | None, typer.Option(help="What to call it; by default the file's name.")] = None,
+    by: By = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Store the areas as `grids check --fix` repairs them.")
+    ] = False,
+    slivers: Slivers = 2.0,
+    clip: Clip = 2.0,
+    gaps: Gaps = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Store a file of areas as a draft edition and print its number; --frame, or the mapping, says the frame.
 
+    The frame is held against the edition in force on that day, where one holds the district.
     A grid with faults is stored too, so that they can be looked at, but cannot be published: exit 1.
     """
     from api.clock import system_clock
@@ -87,11 +127,12 @@ def load(
     from grids.mapping import read_mapping
 
     if frame is None and (mapping is None or read_mapping(mapping).frame is None):
-        raise typer.BadParameter(
-            "say what the coordinates are counted in: WGS84, CGCS2000, GCJ02 or BD09", param_hint="--frame"
-        )
-    plan, report = _checked(file, mapping, layer, frame, encoding)
+        raise typer.BadParameter(f"say what the coordinates are counted in: {FRAMES}", param_hint="--frame")
+    known = evidence(reference, control_points, accept_frame)
+    wishes = wished(slivers, clip, gaps) if fix else None
+    plan, report = _checked(file, mapping, layer, frame, encoding, known, wishes)
     with writing() as session:
+        report = known.judge(report, plan, session, effective.date())
         edition = editions.load(
             session,
             plan,
@@ -99,6 +140,7 @@ def load(
             name=name or file.resolve().stem,
             effective_from=effective.date(),
             now=system_clock(),
+            by=by,
         )
         number = edition.id
     if as_json:
@@ -109,30 +151,6 @@ def load(
     if not report.ok:
         typer.echo(f"edition {number} cannot be published before its faults are mended", err=True)
         raise typer.Exit(1)
-
-
-@commands.command()
-def publish(
-    edition: EditionId,
-    by: Annotated[str | None, typer.Option(help="Who decides it; by default the user of the system.")] = None,
-) -> None:
-    """Put a draft edition into force from its effective day; it takes the place of those before it.
-
-    An edition with faults is refused, and what is in force stays as it is.
-    """
-    from api.clock import system_clock
-    from grids import editions
-
-    with writing() as session:
-        done = editions.publish(session, edition, by=by or getpass.getuser(), now=system_clock())
-        districts = ", ".join(editions.districts_of(session, edition))
-        ended = [
-            str(other.id)
-            for other, _ in editions.listing(session)
-            if other.id != edition and other.effective_to == done.effective_from
-        ]
-        words = f"edition {edition} holds from {done.effective_from} for {districts}"
-    typer.echo(words + (f"; editions that end there: {', '.join(ended)}" if ended else ""))
 
 
 @commands.command("list")
@@ -169,7 +187,10 @@ def list_editions(as_json: AsJson = False) -> None:
 def export(
     edition: EditionId,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .gpkg, .geojson or .zip (Shapefile) file.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="A .gpkg, .geojson, .zip (Shapefile), .kml, .fgb or .parquet file."
+        ),
     ],
 ) -> None:
     """Write an edition to a file that `grids load` takes back without a mapping."""
@@ -196,15 +217,17 @@ def diff(
     if as_json:
         print_json(asdict(found))
         return
-    for sign, codes in (("+", found.added), ("-", found.removed)):
-        for code, name in codes.items():
-            typer.echo(f"{sign} {code} {name}")
-    for change in found.changed:
-        typer.echo(f"~ {change.line()}")
+    for line in found.lines():
+        typer.echo(line)
     typer.echo(
         f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed, "
         f"{found.unchanged} the same."
     )
+
+
+commands.command()(plan)
+for act in (impact, redraw, undo, discard, publish):
+    commands.command()(act)
 
 
 def planned(
@@ -220,17 +243,28 @@ def planned(
     from grids.plan import plan_edition
 
     known = None if mapping is None else read_mapping(mapping)
+    declared = frame or (None if known is None else known.frame)
+    if declared is not None:
+        admitted(declared)
     return plan_edition(file, known, layer=layer, frame=frame, encoding=encoding)
 
 
 def _checked(
-    file: Path, mapping: Path | None, layer: str | None, frame: str | None, encoding: str | None
+    file: Path,
+    mapping: Path | None,
+    layer: str | None,
+    frame: str | None,
+    encoding: str | None,
+    known: Evidence,
+    wishes: Wishes | None,
 ) -> tuple[GridSet, CoverageReport]:
     from grids.plan import check_plan
+    from grids.repairs import repair_plan
 
     with progress(2, "step", "reading and checking") as bar:
-        plan = planned(file, mapping, layer=layer, frame=frame, encoding=encoding)
+        with known.explaining():
+            plan = planned(file, mapping, layer=layer, frame=frame, encoding=encoding)
         bar.update()
-        report = check_plan(plan)
+        plan, report = (plan, check_plan(plan)) if wishes is None else repair_plan(plan, wishes)
         bar.update()
     return plan, report

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.framing import admitted, warn_of_frame
 from api.cli.opening import (
     AsJson,
     Category,
@@ -52,6 +53,7 @@ def import_table(
     Each becomes a closed case, or an open report where it has no closing time, in the grid in force today. No
     clock runs for it and nobody is messaged. Rows that cannot be used go to another file, with their line and a
     reason. Exit 0 also when there were such rows.
+    A warning tells when the coordinates look as if they were counted in another frame.
     """
     from api.clock import system_clock
     from grids.csvtables import CsvSource, Rejects
@@ -59,11 +61,13 @@ def import_table(
     from grids.profile import read_profile
 
     known = read_profile(profile)
+    admitted(known.frame)
     size = table.stat().st_size if table.is_file() else None
     with progress(size, "B", "importing") as bar, writing() as session:
         source = CsvSource(table, encoding or known.encoding or "utf-8", bar.update)
         with Rejects(rejects or rejects_beside(Path(table.name)), source) as turned_away:
             done = import_incidents(session, source, known, turned_away, now=system_clock(), dry_run=dry_run)
+    warn_of_frame(done.frame_doubt)
     where = turned_away.path if turned_away.count else None
     if as_json:
         print_json({**vars(done), "dry_run": dry_run, "rejects": None if where is None else str(where)})

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.opening import AsJson, Encoding, Mapping, opened, print_json, progress, rejects_beside
+from api.cli.framing import admitted, warn_of_frame
+from api.cli.opening import FRAMES, AsJson, Encoding, Mapping, opened, print_json, progress, rejects_beside
 
 if TYPE_CHECKING:
+    from gis.crs import AnyFrame
     from grids.atlas import Atlas
     from grids.csvtables import CsvSource
     from grids.rules.levels import GridLevel
@@ -38,7 +40,8 @@ def locate(
     frame: Annotated[
         str,
         typer.Option(
-            help="What the coordinates are counted in: WGS84 (by default), CGCS2000, GCJ02 or BD09."
+            help=f"What the coordinates are counted in: {FRAMES}, whose easting and northing they then are. "
+            "WGS84 by default."
         ),
     ] = "WGS84",
     encoding: Encoding = None,
@@ -57,8 +60,9 @@ def locate(
     """Find the grid of every row of a table with coordinates, and write the table with what was found.
 
     Added are grid_code, code and name of each level, how (inside; border: within 30 m of one; outside),
-    border_distance_m, and storage_lon and storage_lat (CGCS2000). Rows without a usable place go to another
+    border_distance_m, edition, and storage_lon and storage_lat (CGCS2000). Rows without a usable place go to another
     file, with their line and a reason. Exit 0 also when there were such rows.
+    A warning tells when the coordinates look as if they were counted in another frame.
     """
     from api.clock import system_clock
     from grids.csvtables import CsvSource, Rejects
@@ -66,6 +70,7 @@ def locate(
     if grids is not None and edition is not None:
         raise typer.BadParameter("give either --edition or --grids", param_hint="--grids")
     pairs = _pairs(compare or ())
+    known = admitted(frame)
     size = table.stat().st_size if table.is_file() else None
     with progress(size, "B", "locating") as bar:
         source = CsvSource(table, encoding or "utf-8", bar.update)
@@ -75,8 +80,9 @@ def locate(
             source.require(column, "column")
         atlas = _atlas(edition, grids, mapping, system_clock())
         with Rejects(rejects or rejects_beside(output), source) as turned_away:
-            found = _place(source, atlas, (lon, lat, frame), output, turned_away, pairs)
+            found = _place(source, atlas, (lon, lat, known), output, turned_away, pairs)
     found["rejects"] = str(turned_away.path) if turned_away.count else None
+    warn_of_frame(found["frame_doubt"])
     if as_json:
         print_json(found)
     else:
@@ -86,7 +92,7 @@ def locate(
 def _place(
     source: CsvSource,
     atlas: Atlas,
-    where: tuple[str, str, str],
+    where: tuple[str, str, AnyFrame],
     output: Path,
     turned_away: Any,
     pairs: Sequence[tuple[str, GridLevel]],
@@ -94,9 +100,11 @@ def _place(
     import pandas as pd
 
     from grids.csvtables import partial
+    from grids.framing import PointSample
     from grids.locating import Placed, agreement, place_table
 
     lon, lat, frame = where
+    sample = PointSample(frame, (source.path.stem, lon, lat))
     counts: dict[str, int] = dict.fromkeys(("read", "inside", "border", "outside", "rejected"), 0)
     kept = []
     with partial(output) as temporary:
@@ -106,6 +114,7 @@ def _place(
             first = True
             for block in source.blocks():
                 turned_away.add_malformed(block.malformed)
+                sample.add(block.rows[lon], block.rows[lat])
                 placed = place_table(block.rows, atlas, lon=lon, lat=lat, frame=frame)
                 turned_away.add(placed.rejects, placed.rejects["reason"].tolist())
                 placed.rows.to_csv(file, index=False, header=first)
@@ -122,7 +131,8 @@ def _place(
         all_rows = Placed(rows, rows[:0], names=atlas.names)
         return {
             **counts,
-            "frame": frame,
+            "frame": frame.value,
+            "frame_doubt": sample.doubt(atlas),
             "reasons": dict(sorted(turned_away.reasons.items(), key=lambda item: -item[1])),
             "agreement": [dict(agreement(all_rows, column, level)) for column, level in pairs],
             "output": str(output),

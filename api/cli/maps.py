@@ -47,6 +47,13 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="A .html or .png fi
 Level = Annotated[
     GridLevel | None, typer.Option(help="Of the grids that are drawn; by default the one below the area's.")
 ]
+On = Annotated[
+    str,
+    typer.Option(
+        "--edition",
+        help="The grid to count on: as_was, today, or the number of an edition; see `grids list`.",
+    ),
+]
 In = Annotated[Language, typer.Option("--language", help="Of the words on the map.")]
 
 
@@ -82,6 +89,7 @@ def hotspots(
     since: From = None,
     until: To = None,
     metric: Annotated[str, typer.Option(help="count or per_1000_households.")] = "count",
+    edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
     """Draw where incidents gather, and which grids are hot beyond chance; by default of the last 30 days."""
@@ -93,7 +101,7 @@ def hotspots(
     now, words = system_clock(), _words(language)
     chosen = _metric(metric, measures.HotspotMetric)
     with _drawing(output) as session:
-        window = _window(session, area, level, category, since, until, now)
+        window = _window(session, area, level, category, since, until, edition, now)
         drawn = hotspot_map(
             measures.hotspots(session, SYSTEM.scope, window, chosen),
             chosen.value,
@@ -103,6 +111,7 @@ def hotspots(
             words=words,
             as_of=now,
         )
+        _say_grid(drawn, session, window, words)
         _save(drawn, output)
 
 
@@ -115,6 +124,7 @@ def responses(
     since: From = None,
     until: To = None,
     metric: Annotated[str, typer.Option(help="accept, respond, arrive or handle.")] = "handle",
+    edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
     """Draw how long a step took, the median by grid; by default of the last 30 days."""
@@ -126,7 +136,7 @@ def responses(
     now, words = system_clock(), _words(language)
     chosen = _metric(metric, measures.ResponseMetric)
     with _drawing(output) as session:
-        window = _window(session, area, level, category, since, until, now)
+        window = _window(session, area, level, category, since, until, edition, now)
         drawn = response_map(
             measures.responses(session, SYSTEM.scope, window, chosen, now=now),
             chosen.value,
@@ -136,6 +146,7 @@ def responses(
             words=words,
             as_of=now,
         )
+        _say_grid(drawn, session, window, words)
         _save(drawn, output)
 
 
@@ -147,6 +158,7 @@ def recurrences(
     category: Category = None,
     since: From = None,
     until: To = None,
+    edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
     """Draw the places where the same trouble comes back; by default of the last 30 days."""
@@ -158,15 +170,22 @@ def recurrences(
 
     now, words = system_clock(), _words(language)
     with _drawing(output) as session:
-        window = _window(session, area, level, category, since, until, now)
+        window = _window(session, area, level, category, since, until, edition, now)
         drawn = recurrence_map(
             _named(measures.recurrences(session, SYSTEM.scope, window), words),
-            atlas.areas(session, level=window.level, parent=area, on=local_day(window.until)),
+            atlas.areas(
+                session,
+                level=window.level,
+                parent=area,
+                edition_id=window.edition,
+                on=local_day(window.until),
+            ),
             period=_days(window),
             category=_category_name(session, category, words),
             words=words,
             as_of=now,
         )
+        _say_grid(drawn, session, window, words)
         _save(drawn, output)
 
 
@@ -177,9 +196,10 @@ def _window(
     category: str | None,
     since: datetime | None,
     until: datetime | None,
+    edition: str,
     now: datetime,
 ) -> Window:
-    from grids import atlas
+    from grids import atlas, editions
     from grids.measures import Window
     from grids.rules.calendar import local_day
     from grids.rules.codes import level_of
@@ -188,7 +208,16 @@ def _window(
     atlas.grid(session, area, on=local_day(now))  # raises NotFound in its own words
     end = day_ends(until) or now
     begin = day_begins(since) or end - timedelta(days=_LAST_DAYS)
-    return Window(area, level or child_level(own) or own, begin, end, category)
+    chosen = editions.to_count_on(session, edition, area, on=local_day(now))
+    return Window(area, level or child_level(own) or own, begin, end, category, chosen)
+
+
+def _say_grid(drawn: GridMap, session: Session, window: Window, words: Words) -> None:
+    from grids import editions
+    from maps import say_grid
+
+    name = "" if window.edition is None else editions.get(session, window.edition).name
+    say_grid(drawn, words, window.edition, name)
 
 
 def _days(window: Window) -> tuple[date, date]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from api.database import Database
 
 __all__ = [
+    "FRAMES",
     "AsJson",
     "Category",
     "Day",
@@ -43,10 +44,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program 
 Mapping = Annotated[
     Path | None, typer.Option(help="A TOML file that says which columns of the file hold what.")
 ]
-FrameName = Annotated[
-    str | None,
-    typer.Option("--frame", help="What coordinates are counted in: WGS84, CGCS2000, GCJ02 or BD09."),
-]
+FRAMES = "WGS84, CGCS2000, GCJ02, BD09 or a system of the EPSG register, such as EPSG:4548"
+FrameName = Annotated[str | None, typer.Option("--frame", help=f"What coordinates are counted in: {FRAMES}.")]
 Encoding = Annotated[str | None, typer.Option(help="Of the text in the file, such as utf-8 or gb18030.")]
 Category = Annotated[str | None, typer.Option(help="The code of one category, such as 07-001.")]
 Day = "%Y-%m-%d"

@@ -22,7 +22,7 @@ from api.pages.forms import Filled, day_of, text_of
 from api.pages.names import Names
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
-from grids import directory, measures
+from grids import directory, editions, measures
 from grids.measures import HotspotMetric, ResponseMetric, Window
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.codes import level_of
@@ -51,12 +51,19 @@ class Asked:
         values = {key: value for key, value in {**self.query, **changes}.items() if value}
         return f"{path}?{urlencode(values)}"
 
+    def cases(self, code: str, **changes: str) -> str:
+        """Return the address of the list of what an area's figure counts, "" where cells are not those of the time."""
+        if self.window.edition is not None:
+            return ""
+        return self.link("/dispatch", area=code, level=None, metric=None, **changes)
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table: a name and where it leads, then cells, of which one is a count.
 
-    counted : the place of the count in `cells`; it leads to `cases`, the list of what it counts.
+    counted : the place of the count in `cells`; it leads to `cases`, the list of what it counts, "" where there is
+    none: cases are listed by the cells in which they lay.
     """
 
     name: str
@@ -146,9 +153,7 @@ def recurrences(session: ReadOnly, visit: Visiting) -> HTMLResponse:
                         str(int(row["open"])),
                     ),
                     counted=0,
-                    cases=asked.link(
-                        "/dispatch", area=row["grid_code"], category=row["category"], level=None
-                    ),
+                    cases=asked.cases(row["grid_code"], category=row["category"]),
                 )
             )
         return headings, rows
@@ -168,8 +173,8 @@ def _row(
     code, level = str(row["code"]), asked.window.level
     below = child_level(level)
     href = asked.link(path, area=code, level=below.value) if below else f"/my?area={code}"
-    cases = asked.link("/dispatch", area=code, level=None, metric=None)
-    return Row(names.area(code), href, cells, counted, cases, names.words.listed(notes))
+    name = str(row["name"])
+    return Row(name, href, cells, counted, asked.cases(code), names.words.listed(notes))
 
 
 def _sorted(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
@@ -188,7 +193,7 @@ def _page(session: ReadOnly, visit: Visit, view: str, metrics: Any, table: Any) 
     rows: list[Row] = []
     home = directory.district_of(session, visit.me) or ""
     try:
-        asked = _asked(visit, metrics, home)
+        asked = _asked(session, visit, metrics, home)
         headings, rows = table(asked, names)
     except InvalidInput as wrong:
         problem = wrong
@@ -224,6 +229,7 @@ def _page(session: ReadOnly, visit: Visit, view: str, metrics: Any, table: Any) 
                 ("recurrences", visit.words("Recurrent places")),
             )
         ],
+        grids=_grids(session, visit, area, asked),
         metrics=visit.words.options({"hotspots": "hotspot", "responses": "response"}[view])
         if metrics
         else [],
@@ -236,7 +242,23 @@ def _below(code: str) -> GridLevel:
     return child_level(level) or level
 
 
-def _asked(visit: Visit, metrics: Any, district: str) -> Asked:
+def _grids(session: ReadOnly, visit: Visit, area: str, asked: Asked | None) -> list[tuple[str, str]]:
+    """Return (value, words) of the grids to count on; none where the district has had but one."""
+    held = editions.have_held(session, area[:6], by=local_day(visit.now))
+    if len(held) < 2:
+        return []
+    words = visit.words
+    chosen = asked.query.get("edition") if asked else None
+    known = [("", words("as it was")), ("today", words("today's grid"))]
+    older = [
+        (str(one.id), words.noted(one.name, words("Edition {number}", number=one.id)))
+        for one in held
+        if str(one.id) == chosen
+    ]
+    return [*known, *older]
+
+
+def _asked(session: ReadOnly, visit: Visit, metrics: Any, district: str) -> Asked:
     """Return what the address asks for, defaults filled in. Raises `InvalidInput` naming the field.
 
     A department sees its own cases wherever in its district they lie.
@@ -260,7 +282,11 @@ def _asked(visit: Visit, metrics: Any, district: str) -> Asked:
     }
     if metrics is not None:
         query["metric"] = _choice(metrics, text_of(given, "metric") or _FIRST[metrics]).value
-    return Asked(Window(area, level, since, until, query["category"] or None), area, query)
+    wanted = text_of(given, "edition")
+    on = editions.to_count_on(session, wanted, area, on=today)
+    if wanted and on is not None:
+        query["edition"] = wanted
+    return Asked(Window(area, level, since, until, query["category"] or None, on), area, query)
 
 
 def _choice(kind: Any, code: str, name: str = "metric") -> Any:

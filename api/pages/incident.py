@@ -14,8 +14,10 @@ from api.deps import ReadOnly, UnitOfWork
 from api.pages.forms import Filled, text_of, tried, whole_of
 from api.pages.layout import see_other
 from api.pages.names import Names
+from api.pages.near import keepers_of, near_incident
 from api.pages.timeline import limit_words, steps
 from api.pages.visit import Sent, Visit, Visiting
+from api.pages.why import choices
 from gis.errors import CityError, InvalidInput, NotFound
 from grids import atlas, incidents, register
 from grids.incidents import CallbackAnswer
@@ -23,6 +25,7 @@ from grids.register import Action, CaseFile
 from grids.rules.calendar import local_day
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import INCIDENT
+from grids.rules.phones import mask_phone
 from grids.rules.whistles import WHISTLE, WhistleLevel
 from grids.tables import Incident, Solved
 
@@ -60,8 +63,12 @@ def incident_page(
         district=district,
         departments=_departments(case, names, district),
         steps=steps(case.trace, names, district),
+        choices=choices(incident.explanation, names, district),
         limits=[limit_words(limit, visit.words) for limit in (incident.limits or {}).get("handle", [])],
         place=_place(session, visit, incident),
+        keepers=keepers_of(session, visit, incident),
+        near=near_incident(session, visit, incident),
+        mask=mask_phone,
         whistle_of={key: w for w in case.whistles for key in (w.id, w.number)},
         task_of={str(task.id): task for task in case.tasks},
         evidence_of=lambda _task: case.category.evidence if case.category else [],

@@ -18,7 +18,7 @@ from api.i18n import COOKIE, DEFAULT, LANGUAGES, Words
 from api.pages.forms import Filled
 from api.vendor import Vendored, vendored
 from gis.errors import CityError
-from grids.rules.permissions import Actor, Role
+from grids.rules.permissions import DUTY_KEEPERS, GRID_KEEPERS, Actor, Role
 
 __all__ = ["Header", "Link", "query_of", "render", "see_other", "static_url", "templates"]
 
@@ -143,10 +143,17 @@ def _nav(actor: Actor, words: Words, path: str) -> list[Link]:
         ("/inbox", words("Inbox")),
         ("/map/hotspots", words("Analysis")),
     ]
+    if actor.role in DUTY_KEEPERS:
+        entries.append(("/coverage", words("Coverage")))
+    if actor.role in GRID_KEEPERS:
+        entries.append(("/grids", words("The grid")))
     return [
-        Link(href, text, path == href or (href == "/map/hotspots" and path.startswith("/map/")))
-        for href, text in entries
+        Link(href, text, path == href or path.startswith(_BELOW.get(href, "\n"))) for href, text in entries
     ]
+
+
+# pages whose entry in the navigation stays lit on what lies below them
+_BELOW = {"/map/hotspots": "/map/", "/grids": "/grids/"}
 
 
 def see_other(path: str) -> RedirectResponse:

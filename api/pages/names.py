@@ -13,6 +13,7 @@ from functools import cached_property
 
 from api.deps import ReadOnly
 from api.i18n import Words
+from gis.errors import Unavailable
 from grids import atlas, directory
 from grids.rules.calendar import local_day
 from grids.rules.codes import level_of
@@ -24,16 +25,27 @@ __all__ = ["Names"]
 
 @dataclass
 class Names:
-    """Looks names up in one language, for one page; what is not asked for is not read."""
+    """Looks names up in one language, for one page; what is not asked for is not read.
+
+    drawn : code -> name of the areas of an edition that the page is about; they come before those in force, and
+    such a page is shown before any grid is in force.
+    """
 
     session: ReadOnly
     words: Words
     now: datetime
+    drawn: Mapping[str, str] | None = None
 
     @cached_property
     def areas(self) -> Mapping[str, str]:
-        """Code -> name of every area in force."""
-        return atlas.current(self.session, on=local_day(self.now)).names
+        """Code -> name of every area in force, and of the edition that the page is about."""
+        try:
+            known = atlas.current(self.session, on=local_day(self.now)).names
+        except Unavailable:
+            if self.drawn is None:
+                raise
+            known = {}
+        return known if self.drawn is None else {**known, **self.drawn}
 
     def area(self, code: str | None) -> str:
         """Return the name of an area; the code itself where the grid in force has none of it."""

@@ -11,10 +11,11 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import FormData
 
 from api import i18n
-from api.deps import Now, PageSigned, ReadOnly, Words
+from api.deps import Now, PageSigned, ReadOnly, Words, frame_door
 from api.pages.layout import Header, render
 from api.pages.names import Names
 from api.problems import problem_of
+from gis.crs import SHIFTED
 from gis.errors import CityError
 from grids import accounts, outbox
 from grids.accounts import Signed
@@ -38,6 +39,15 @@ class Visit:
     def me(self) -> Actor:
         """The person, in the post that they act from."""
         return self.signed.actor
+
+    def frame(self, said: str | None) -> str:
+        """Return the name of the frame that a form says. Raises as `api.deps.frame_door` tells."""
+        return frame_door(self.request)(said or "")
+
+    def frames(self) -> list[tuple[str, str]]:
+        """Return (code, words) of the frames of degrees that may be said here."""
+        forbidden: bool = self.request.app.state.settings.forbid_gcj_inverse
+        return [one for one in self.words.options("frame") if not (forbidden and one[0] in SHIFTED)]
 
     def names(self, session: ReadOnly) -> Names:
         """Return the names of places and categories in the reader's language."""
@@ -70,11 +80,12 @@ class Visit:
             **facts,
         )
 
-    def part(self, session: ReadOnly, template: str, **facts: Any) -> HTMLResponse:
+    def part(
+        self, session: ReadOnly, template: str, *, names: Names | None = None, **facts: Any
+    ) -> HTMLResponse:
         """Return a part of a page, for a page that is open already."""
-        return render(
-            self.request, self.words, template, names=self.names(session), now=self.now, me=self.me, **facts
-        )
+        names = names or self.names(session)
+        return render(self.request, self.words, template, names=names, now=self.now, me=self.me, **facts)
 
     def _header(self, session: ReadOnly, names: Names) -> Header:
         posts = []

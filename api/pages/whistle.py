@@ -238,7 +238,7 @@ def _check_in(session: UnitOfWork, visit: Visit, task_id: int, data: FormData) -
         method=CheckInMethod.MANUAL if data.get("method") == "manual" else CheckInMethod.GPS,
         lon=lon,
         lat=lat,
-        frame=text_of(data, "frame") or "WGS84",
+        frame=visit.frame(text_of(data, "frame") or "WGS84"),
         reason=text_of(data, "reason"),
     )
     return tasks.check_in(session, task_id, how, by=visit.me, now=visit.now)

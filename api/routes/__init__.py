@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import departments, grids, health, incidents, login, maps, measures, tasks, whistles
+from api.routes import (
+    departments,
+    duties,
+    editions,
+    grids,
+    health,
+    incidents,
+    login,
+    maps,
+    measures,
+    tasks,
+    whistles,
+)
 
 __all__ = ["router"]
 
 router = APIRouter()
-for part in (login, incidents, whistles, tasks, grids, departments, measures, maps, health):
+for part in (login, incidents, whistles, tasks, grids, editions, departments, duties, measures, maps, health):
     router.include_router(part.router)

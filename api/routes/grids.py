@@ -10,16 +10,16 @@ import shapely
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.deps import Me, Now, ReadOnly
+from api.deps import AdmitFrame, Me, Now, ReadOnly
 from api.problems import answers
 from api.routes.query import Area, Bbox, Category
-from api.schemas.base import AreaCode, ShortCode
-from api.schemas.places import LocationOut, Named, PersonOut
-from gis.errors import NotFound
-from grids import atlas, directory
+from api.schemas.base import AreaCode, FrameCode
+from api.schemas.places import LocationOut, PersonOut
+from grids import atlas, directory, duties
 from grids.rules.calendar import local_day
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import require_area
+from maps.words import short_name
 
 __all__ = ["router"]
 
@@ -34,26 +34,36 @@ def locate(
     _me: Me,
     session: ReadOnly,
     now: Now,
-    lon: Annotated[float, Query(allow_inf_nan=False, ge=-1e9, le=1e9)],
-    lat: Annotated[float, Query(allow_inf_nan=False, ge=-1e9, le=1e9)],
-    frame: ShortCode,
+    lon: Annotated[
+        float, Query(allow_inf_nan=False, ge=-1e9, le=1e9, description="in a projected system the easting")
+    ],
+    lat: Annotated[
+        float, Query(allow_inf_nan=False, ge=-1e9, le=1e9, description="in a projected system the northing")
+    ],
+    frame: FrameCode,
+    admit: AdmitFrame,
     accuracy_m: Annotated[float | None, Query(allow_inf_nan=False, ge=0, le=10_000)] = None,
     category: Category = None,
 ) -> LocationOut:
-    """Return the cell of a point, how sure that is, and who answers there, for a category if one is named."""
+    """Return the cell of a point, how sure that is, and who answers there, for a category if one is named.
+
+    A position stands for a circle of `accuracy_m`, of 30 m at least. Where it reaches into another cell, `confirm` is
+    true and `candidates` has the cells to choose from.
+    """
     today = local_day(now)
-    place = atlas.locate(session, lon, lat, frame, accuracy_m=accuracy_m, on=today)
-    people = directory.responsible_people(session, place.code) if place.code else []
-    answer = LocationOut.at(place, people)
-    if category is None or place.code is None:
-        return answer
-    directory.category(session, category)
-    try:
-        duty = directory.duty_for(session, category, place.code, on=today)
-    except NotFound:
-        return answer  # the list names nobody: a person decides when the incident is accepted
-    named = [Named.model_validate(body) for body in duty.departments()]
-    return answer.model_copy(update={"departments": named, "rule": duty.rule})
+    place = atlas.locate(session, lon, lat, admit(frame), accuracy_m=accuracy_m, on=today)
+    if category is not None:
+        directory.category(session, category)
+    if place.code is None:
+        return LocationOut.at(place, [])
+    point = (place.lon, place.lat)
+    return LocationOut.at(
+        place,
+        directory.responsible_people(session, place.code),
+        duties.special_grids(session, place.code, point, on=today),
+        duties.find_duty(session, category, place.code, on=today, point=point) if category else None,
+        directory.departments(session, place.code[:6]) if category else (),
+    )
 
 
 @router.get(
@@ -111,7 +121,9 @@ def _features(areas: gpd.GeoDataFrame) -> list[str]:
 def _properties(areas: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     plain = areas.drop(columns="geometry").astype(object)
     rows: list[dict[str, Any]] = plain.where(plain.notna(), None).to_dict("records")
-    return [{**row, "area_m2": round(row["area_m2"], 1)} for row in rows]
+    return [
+        {**row, "short_name": short_name(row["name"]), "area_m2": round(row["area_m2"], 1)} for row in rows
+    ]
 
 
 @router.get("/grids/{code}/people", responses=answers(401, 404, 422))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import Me, Now, ReadOnly, UnitOfWork
+from api.deps import AdmitFrame, Me, Now, ReadOnly, UnitOfWork
 from api.idempotency import Once
 from api.problems import answers
 from api.routes.query import Area, Bbox, Category, Cursor, From, Limit, Text, To
@@ -50,11 +50,18 @@ class PlannedAct(StrEnum):
 
 
 @router.post("", status_code=201, response_model=ReceiptOut, responses=answers(401, 403, 422, 503))
-def report_incident(body: ReportIn, me: Me, once: Once, session: UnitOfWork, now: Now) -> Response:
-    """File an incident at its cell; a grid worker's own find is accepted and whistled at once."""
+def report_incident(
+    body: ReportIn, me: Me, admit: AdmitFrame, once: Once, session: UnitOfWork, now: Now
+) -> Response:
+    """File an incident at its cell; a grid worker's own find is accepted and whistled at once.
+
+    Near a border, ask first: where GET /api/locate answers `"confirm": true`, show its `candidates` to whoever
+    reports and send their choice as `cell`. The incident is then `confirmed` in that cell. Without `cell` the point
+    alone decides, and the answer says `"confirm": true`.
+    """
 
     def file() -> tuple[ReceiptOut, str]:
-        incident = incidents.report(session, body.to_report(), by=me, now=now)
+        incident = incidents.report(session, body.to_report(admit), by=me, now=now)
         answer = ReceiptOut.of(incident, register.receipt(session, incident))
         return answer, f"/api/incidents/{incident.number}"
 

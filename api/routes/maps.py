@@ -23,12 +23,12 @@ from api.problems import BadRequest, answers
 from api.routes.query import Area
 from api.routes.window import Figures, MapChosen
 from gis.errors import InvalidInput
-from grids import atlas, measures
+from grids import atlas, editions, measures
 from grids.measures import HotspotMetric, ResponseMetric
 from grids.rules.calendar import local_day
 from grids.rules.levels import child_level
 from grids.rules.permissions import require_area
-from maps import Assets, GridMap, area_map, hotspot_map, page, recurrence_map, response_map
+from maps import Assets, GridMap, area_map, hotspot_map, page, recurrence_map, response_map, say_grid
 
 __all__ = ["router"]
 
@@ -136,6 +136,7 @@ def hotspots(
         words=words,
         as_of=now,
     )
+    _say_grid(drawn, session, chosen, words)
     return sheet(drawn, f"hotspots-{chosen.area}")
 
 
@@ -162,6 +163,7 @@ def responses(
         words=words,
         as_of=now,
     )
+    _say_grid(drawn, session, chosen, words)
     return sheet(drawn, f"responses-{chosen.area}")
 
 
@@ -172,17 +174,31 @@ def recurrences(
     """Draw the places where the same trouble comes back."""
     drawn = recurrence_map(
         _named(measures.recurrences(session, me.scope, chosen.window), words),
-        atlas.areas(session, level=chosen.window.level, parent=chosen.area, on=local_day(now)),
+        atlas.areas(
+            session,
+            level=chosen.window.level,
+            parent=chosen.area,
+            edition_id=chosen.window.edition,
+            on=local_day(now),
+        ),
         period=chosen.days,
         category=words.name(chosen.category) or None,
         words=words,
         as_of=now,
     )
+    _say_grid(drawn, session, chosen, words)
     return sheet(drawn, f"recurrences-{chosen.area}")
 
 
-def _cases(chosen: Figures) -> str:
-    """Return the address of the list of the cases behind a grid's figure."""
+def _say_grid(drawn: GridMap, session: ReadOnly, chosen: Figures, words: Words) -> None:
+    number = chosen.window.edition
+    say_grid(drawn, words, number, editions.get(session, number).name if number else "")
+
+
+def _cases(chosen: Figures) -> str | None:
+    """Return the address of the list of the cases behind a grid's figure; none counts on another grid."""
+    if chosen.window.edition is not None:
+        return None
     return f"/dispatch?area={{code}}&{urlencode(_period(chosen))}"
 
 
@@ -198,4 +214,6 @@ def _drill(chosen: Figures, path: str, metric: str) -> str | None:
 def _period(chosen: Figures) -> dict[str, str]:
     first, last = chosen.days
     asked = {"from": first.isoformat(), "to": last.isoformat()}
-    return {**asked, "category": chosen.window.category} if chosen.window.category else asked
+    window = chosen.window
+    further = {"category": window.category, "edition": window.edition}
+    return asked | {name: str(value) for name, value in further.items() if value is not None}

@@ -43,6 +43,7 @@ def _head(chosen: Figures, metric: str | None) -> dict[str, Any]:
         "until": window.until,
         "category": window.category,
         "metric": metric,
+        "edition": window.edition,
     }
 
 

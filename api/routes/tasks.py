@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import Me, Now, ReadOnly, UnitOfWork
+from api.deps import AdmitFrame, Me, Now, ReadOnly, UnitOfWork
 from api.problems import answers
 from api.routes.query import Cursor, Limit
 from api.schemas.base import ShortCode, TaskId
@@ -80,9 +80,11 @@ def respond(task_id: TaskId, body: RespondIn, me: Me, session: UnitOfWork, now: 
 
 
 @router.post("/{task_id}/check-in", responses=ACT)
-def check_in(task_id: TaskId, body: CheckInIn, me: Me, session: UnitOfWork, now: Now) -> TaskOut:
+def check_in(
+    task_id: TaskId, body: CheckInIn, me: Me, admit: AdmitFrame, session: UnitOfWork, now: Now
+) -> TaskOut:
     """Record that a department's people came: when, where, how far off, how late."""
-    tasks.check_in(session, task_id, body.to_check_in(), by=me, now=now)
+    tasks.check_in(session, task_id, body.to_check_in(admit), by=me, now=now)
     return _shown(session, me, task_id)
 
 

@@ -11,8 +11,7 @@ from fastapi import Depends, Query
 from api.deps import Me, Now, PageMe, ReadOnly
 from api.routes.query import Area, Category, From, To
 from api.schemas.base import moment_from
-from gis.errors import Conflict
-from grids import directory
+from grids import directory, editions
 from grids.measures import Window
 from grids.rules.calendar import local_day
 from grids.rules.codes import level_of
@@ -49,6 +48,7 @@ class Asked:
     category: str | None
     since: str | None
     until: str | None
+    edition: str | None
 
 
 def _asked(
@@ -57,13 +57,16 @@ def _asked(
     category: Category = None,
     since: From = None,
     until: To = None,
-    edition: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    edition: Annotated[
+        str | None,
+        Query(
+            pattern="^(as_was|today|[1-9][0-9]{0,8})$",
+            description="on which grid: as_was (by default, the cells that incidents hit), today (the grid in force "
+            "now), or the number of an edition",
+        ),
+    ] = None,
 ) -> Asked:
-    if edition is not None:
-        raise Conflict(
-            "not_offered_yet", "figures on another edition than today's come later", field="edition"
-        )
-    return Asked(area, level, category, since, until)
+    return Asked(area, level, category, since, until, edition)
 
 
 def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figures:
@@ -86,6 +89,7 @@ def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figur
             since=moment_from(asked.since, "from") or end - _LAST_DAYS,
             until=end,
             category=asked.category,
+            edition=editions.to_count_on(session, asked.edition, chosen, on=local_day(now)),
         ),
         area=chosen,
         category=directory.category(session, asked.category) if asked.category else None,

@@ -27,6 +27,7 @@ __all__ = [
     "AreaCode",
     "Body",
     "Flag",
+    "FrameCode",
     "IncidentNumber",
     "Line",
     "Moment",
@@ -103,6 +104,17 @@ Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(_storabl
 
 ShortCode = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9A-Za-z._-]+$")]
 """The code of a category or a department."""
+
+FrameCode = Annotated[
+    str,
+    StringConstraints(max_length=32, pattern=r"^[0-9A-Za-z :._-]+$"),
+    Field(
+        description="what lon and lat are counted in: WGS84, CGCS2000, GCJ02, BD09, or a system of the EPSG register, "
+        "such as EPSG:4548, whose easting and northing they then are; declared, never guessed",
+        examples=["CGCS2000", "GCJ02", "EPSG:4548"],
+    ),
+]
+"""What a coordinate is counted in; `gis.crs.parse_frame` reads it."""
 
 AreaCode = Annotated[str, StringConstraints(max_length=15, pattern=r"^[0-9]{6}(?:[0-9]{3}){0,3}$")]
 """6, 9, 12 or 15 digits: district, town, community, building group."""

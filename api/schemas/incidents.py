@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from api.schemas.base import (
     AreaCode,
     Body,
     Flag,
+    FrameCode,
     Line,
     Moment,
     Passage,
@@ -21,12 +23,13 @@ from api.schemas.base import (
     TaskId,
     Whole,
 )
-from api.schemas.places import PlacementOut
+from api.schemas.places import AskedOut, PlacementOut
 from api.schemas.tasks import ActionOut, TaskOut, may_call, of_task
 from api.schemas.whistles import ClockOut, WhistleBrief
 from grids.incidents import CallbackAnswer, Report
 from grids.register import CaseFile, Receipt, position
 from grids.rules.deadlines import DeadlineKind
+from grids.rules.explanation import What
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import Actor
@@ -37,6 +40,7 @@ __all__ = [
     "AcceptIn",
     "CallbackIn",
     "CallbackOut",
+    "ChoiceOut",
     "IncidentBrief",
     "IncidentListOut",
     "IncidentOut",
@@ -62,23 +66,28 @@ class ReportIn(Body):
     """A thing that is wrong at a place."""
 
     channel: Channel
-    lon: Real
-    lat: Real
-    frame: ShortCode = Field(description="WGS84, CGCS2000, GCJ-02 or BD-09: declared, never guessed")
+    lon: Real = Field(description="longitude in degrees, or the easting in a projected system")
+    lat: Real = Field(description="latitude in degrees, or the northing in a projected system")
+    frame: FrameCode
     text: Passage
     accuracy_m: Real | None = Field(default=None, ge=0, le=10_000)
     address: Line | None = None
     category: ShortCode | None = None
     reporter: ReporterIn | None = None
     occurred_at: Moment | None = Field(default=None, description="when it happened, as the reporter says")
+    cell: AreaCode | None = Field(
+        default=None,
+        description="which of the `candidates` of GET /api/locate it is, as the reporter says; another cell is "
+        "refused with `cell_not_candidate`, which names the candidates",
+    )
 
-    def to_report(self) -> Report:
-        """Return it as the use case takes it."""
+    def to_report(self, admit: Callable[[str], str]) -> Report:
+        """Return it as the use case takes it; admit : names the frame, or refuses it."""
         return Report(
             channel=self.channel,
             lon=self.lon,
             lat=self.lat,
-            frame=self.frame,
+            frame=admit(self.frame),
             text=self.text,
             accuracy_m=self.accuracy_m,
             address=self.address or None,
@@ -86,6 +95,7 @@ class ReportIn(Body):
             reporter_name=(self.reporter.name or None) if self.reporter else None,
             reporter_phone=(self.reporter.phone or None) if self.reporter else None,
             occurred_at=self.occurred_at,
+            cell=self.cell,
         )
 
 
@@ -140,7 +150,7 @@ class ReceiptOut(Answer):
     status: IncidentStatus
     category: str | None
     grade: Grade | None
-    placement: PlacementOut
+    placement: AskedOut
     received_at: Shown
     due: dict[DeadlineKind, Shown] = Field(description="the clocks that run, by kind: when each runs out")
     whistles: list[WhistleBrief]
@@ -153,7 +163,7 @@ class ReceiptOut(Answer):
             status=incident.status,
             category=incident.category_code,
             grade=incident.grade,
-            placement=PlacementOut.of(incident),
+            placement=AskedOut.answered(incident, confirm=receipt.confirm, candidates=receipt.candidates),
             received_at=incident.received_at,
             due={clock.kind: clock.due_at for clock in receipt.clocks},
             whistles=[WhistleBrief.brief(whistle, incident) for whistle in receipt.whistles],
@@ -244,12 +254,28 @@ class Native(Answer):
     accuracy_m: float | None
 
 
+class ChoiceOut(Answer):
+    """One choice that was made for a case, and why."""
+
+    what: What
+    chose: str | int | list[str] | list[int] | None = Field(
+        description="the code of a cell, category or grade, the moment that it is due, the codes of departments, "
+        "the ids of people, or the level of a whistle"
+    )
+    because: str = Field(
+        description="a reason that stays the same: `border`, `category`, `ceiling`, `by_hand`..."
+    )
+    at: Shown
+    facts: dict[str, Any] = Field(description="what decided; fractions as text, unknown facts left out")
+
+
 class IncidentOut(IncidentBrief):
     """A whole case, as its reader may see it."""
 
     native: Native
     limits: dict[str, Any] | None = Field(description="the limits in force when it was accepted")
     responsible: dict[str, Any] | None = Field(description="who answered for it then, and by which rule")
+    explanation: list[ChoiceOut] = Field(description="why it went so, choice by choice, in order")
     whistles: list[WhistleBrief]
     tasks: list[TaskOut]
     clocks: list[ClockOut]
@@ -274,6 +300,7 @@ class IncidentOut(IncidentBrief):
                 ),
                 "limits": incident.limits,
                 "responsible": incident.responsible,
+                "explanation": incident.explanation,
                 "whistles": [WhistleBrief.brief(whistle, incident) for whistle in file.whistles],
                 "tasks": [
                     TaskOut.of(

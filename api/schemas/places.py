@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from pydantic import Field
 
 from api.schemas.base import Answer, AreaCode, ShortCode
+from api.schemas.duties import DecidedByOut, DutyDepartmentOut, SpecialGridOut
+from grids import atlas
 from grids.atlas import Place, levels_of
+from grids.duties import Duty, SpecialGrid
 from grids.rules.departments import DepartmentKind
 from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel
@@ -16,6 +21,7 @@ from grids.rules.tasks import TaskRole
 from grids.tables import Category, Department, Incident, Person, Placement, Post
 
 __all__ = [
+    "AskedOut",
     "Candidate",
     "CategoryOut",
     "DepartmentOut",
@@ -33,7 +39,8 @@ class PlacementOut(Answer):
     code: AreaCode | None = Field(description="the cell; null for a point in no cell")
     levels: dict[GridLevel, AreaCode] = Field(description="the areas that hold it, by level")
     how: Placement = Field(
-        description="border: inside, within 30 m of a border; manual: put there by a person"
+        description="border: inside, within 30 m of a border; confirmed: near one, and the reporter said that it "
+        "is this cell; manual: put there by a person; outside: in no cell, a person has to place it"
     )
     border_distance_m: float | None = Field(description="metres to the nearest border of a cell")
     edition: int | None = Field(description="the edition of the grid that answered")
@@ -59,10 +66,47 @@ def _metres(distance: float | None) -> float | None:
 
 
 class Candidate(Answer):
-    """A cell that the circle of accuracy touches, and its share of the circle."""
+    """A cell that the position may lie in."""
 
     code: AreaCode
-    share: float
+    name: str
+    share: float = Field(description="of a circle of `accuracy_m` round the point, of 30 m at least; 0 to 1")
+    distance_m: float = Field(description="metres from the point to the cell, 0 for the one that holds it")
+
+
+class AskedOut(PlacementOut):
+    """The cell of a point, and whether whoever reports should be asked which cell it is."""
+
+    confirm: bool = Field(
+        description="the circle reaches into another cell: ask which it is, and send the answer as `cell`"
+    )
+    candidates: list[Candidate] = Field(
+        description="the cells that the circle touches, the largest share first"
+    )
+
+    @staticmethod
+    def asked(confirm: bool, candidates: Iterable[atlas.Candidate]) -> dict[str, object]:
+        """Return the two fields as plain values."""
+        return {
+            "confirm": confirm,
+            "candidates": [
+                Candidate(
+                    code=one.code,
+                    name=one.name,
+                    share=one.share,
+                    distance_m=round(one.distance_m, 1),
+                )
+                for one in candidates
+            ],
+        }
+
+    @classmethod
+    def answered(
+        cls, incident: Incident, *, confirm: bool, candidates: Iterable[atlas.Candidate]
+    ) -> AskedOut:
+        """Return where a report was placed, and where else it may lie."""
+        placed = PlacementOut.of(incident).model_dump()
+        return cls.model_validate(placed | cls.asked(confirm, candidates))
 
 
 class ResponsibleOut(Answer):
@@ -80,19 +124,30 @@ class Named(Answer):
     role: TaskRole
 
 
-class LocationOut(PlacementOut):
+class LocationOut(AskedOut):
     """Where a point lies, and who answers for it."""
 
-    candidates: list[Candidate]
     responsible: list[ResponsibleOut]
-    departments: list[Named] | None = Field(
+    departments: list[DutyDepartmentOut] | None = Field(
         default=None, description="for the category that was asked for; null when none was or nobody is named"
     )
-    rule: str | None = Field(default=None, description="the rule by which these departments answer")
+    rule: str | None = Field(default=None, description="the rule by which these departments answer, in words")
+    decided_by: DecidedByOut | None = Field(default=None, description="the same rule in its parts")
+    special_grids: list[SpecialGridOut] = Field(
+        description="markets, schools, stations that hold the point, the smallest first"
+    )
 
     @classmethod
-    def at(cls, place: Place, responsible: list[dict[str, object]]) -> LocationOut:
-        """Return what the atlas and the directory say of a point."""
+    def at(
+        cls,
+        place: Place,
+        responsible: list[dict[str, object]],
+        special_grids: Sequence[SpecialGrid] = (),
+        duty: Duty | None = None,
+        departments: Sequence[Department] = (),
+    ) -> LocationOut:
+        """Return what the atlas and the lists say of a point; departments : all of the district."""
+        named = DutyDepartmentOut.of(duty, {body.code: body for body in departments}) if duty else None
         return cls.model_validate(
             {
                 "code": place.code,
@@ -100,8 +155,12 @@ class LocationOut(PlacementOut):
                 "how": place.how,
                 "border_distance_m": _metres(place.border_distance_m),
                 "edition": place.edition_id,
-                "candidates": [{"code": code, "share": share} for code, share in place.candidates],
+                **cls.asked(place.confirm, place.candidates),
                 "responsible": responsible,
+                "departments": named,
+                "rule": duty.rule if duty else None,
+                "decided_by": DecidedByOut.of(duty) if duty else None,
+                "special_grids": [SpecialGridOut.of(one) for one in special_grids],
             }
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Body, Line, Moment, Passage, Phone, Real, ShortCode, Shown, Whole
+from api.schemas.base import Answer, Body, FrameCode, Line, Moment, Passage, Phone, Real, Shown, Whole
 from grids.register import Action, TaskRow
 from grids.rules.permissions import Actor
 from grids.rules.phones import mask_phone
@@ -44,12 +44,13 @@ class CheckInIn(Body):
     method: CheckInMethod
     lon: Real | None = None
     lat: Real | None = None
-    frame: ShortCode | None = None
+    frame: FrameCode | None = None
     reason: Passage | None = None
 
-    def to_check_in(self) -> CheckIn:
-        """Return it as the use case takes it."""
-        return CheckIn(self.method, self.lon, self.lat, self.frame, self.reason)
+    def to_check_in(self, admit: Callable[[str], str]) -> CheckIn:
+        """Return it as the use case takes it; admit : names the frame, or refuses it."""
+        frame = None if self.frame is None else admit(self.frame)
+        return CheckIn(self.method, self.lon, self.lat, frame, self.reason)
 
 
 class CompleteIn(Body):

@@ -20,7 +20,40 @@
       return;
     }
     form.dataset.sent = "yes";
-    setTimeout(() => { delete form.dataset.sent; }, 8000);
+    if (form.dataset.busy) setTimeout(() => sayBusy(form, event.submitter)); // after the browser has read the form
+    else setTimeout(() => { delete form.dataset.sent; }, 8000);
+  });
+
+  // what takes seconds says so until its answer is there
+  function sayBusy(form, pressed) {
+    const button = pressed || form.querySelector("button:not([type=button])");
+    button.dataset.words = button.textContent;
+    button.textContent = form.dataset.busy;
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    const said = document.createElement("p");
+    said.className = "visually-hidden";
+    said.setAttribute("role", "status");
+    form.append(said);
+    said.textContent = form.dataset.busy;
+  }
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return; // a page that the browser kept, and came back to
+    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+    document.querySelectorAll("button[aria-busy]").forEach((button) => {
+      button.textContent = button.dataset.words;
+      button.removeAttribute("aria-busy");
+      button.disabled = false;
+    });
+  });
+
+  // a file that the server would refuse is not sent first
+  document.addEventListener("change", (event) => {
+    const most = Number(event.target.dataset.mostBytes);
+    if (!most) return;
+    const [file] = event.target.files;
+    event.target.setCustomValidity(file && file.size > most ? event.target.dataset.tooLarge : "");
+    event.target.reportValidity();
   });
 
   // the open page is in sight among the links, on a screen too narrow for all of them
@@ -59,6 +92,8 @@
     Object.keys(values).forEach((name) => { if (values[name] === "") delete values[name]; });
   });
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.requestConfig.verb === "get") location.assign(event.detail.pathInfo.finalRequestPath);
+    const failed = event.detail.elt.dataset.failed; // a part of a page says so in its place
+    if (failed) event.detail.elt.textContent = failed;
+    else if (event.detail.requestConfig.verb === "get") location.assign(event.detail.pathInfo.finalRequestPath);
   });
 })();

@@ -131,6 +131,10 @@
     fields.accuracy_m.value = "";
     htmx.trigger(panel, "located");
   }));
+  // a coarse point that somebody says is right: the next question, if there is one
+  panel.addEventListener("change", (event) => {
+    if (event.target.name === "pin" && event.target.checked) htmx.trigger(panel, "located");
+  });
   function follow() {
     const found = panel.querySelector("[data-located]");
     if (found) mark(Number(found.dataset.lat), Number(found.dataset.lon));

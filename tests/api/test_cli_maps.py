@@ -60,6 +60,15 @@ def test_a_map_is_one_file_that_asks_for_nothing(draw, tmp_path, kind, arguments
     assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](?!data:)", html)
 
 
+@pytest.mark.parametrize("kind", ["hotspots", "responses", "recurrences"])
+def test_a_map_says_on_which_grid_it_counts(draw, tmp_path, kind):
+    for edition, said in (("as_was", "按当时网格"), ("today", "（第 1 版）"), ("1", "（第 1 版）")):
+        result = draw(kind, "--edition", edition)
+
+        assert result.exit_code == 0, result.output
+        assert said in (tmp_path / "map.html").read_text("utf-8")
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.browser
 def test_a_picture_of_a_map_is_made_by_chromium(draw, tmp_path):
@@ -92,6 +101,8 @@ def test_without_chromium_a_picture_is_refused_before_anything_is_drawn(draw, mo
         ("hotspots", ("--category", "99-999"), {}, "unknown_category"),
         ("hotspots", ("--from", "2026-05-02", "--to", "2026-05-01"), {}, "bad_period"),
         ("hotspots", (), {"output": "nowhere/map.html"}, "cannot_write"),
+        ("hotspots", ("--edition", "yesterday"), {}, "unknown_choice"),
+        ("responses", ("--edition", "99"), {}, "grid_not_found"),
     ],
 )
 def test_a_map_that_cannot_be_drawn_is_refused_in_one_line(draw, kind, arguments, how, code):

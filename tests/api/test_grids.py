@@ -17,12 +17,23 @@ def test_a_point_is_placed_with_its_chances_and_those_who_answer(still_city: Any
     assert found["border_distance_m"] == pytest.approx(9.0, abs=0.5)
     assert [one["code"] for one in found["candidates"]] == ["990101001001001", "990101001001002"]
     assert sum(one["share"] for one in found["candidates"]) == pytest.approx(1, abs=0.01)
-    assert [(one["role"], one["name"]) for one in found["responsible"]][:2] == [
+    assert found["confirm"] is True
+    assert [(one["role"], one["name"]) for one in found["responsible"]] == [
         ("grid_worker", "worker同志"),
+        ("building_leader", None),
         ("grid_leader", "leader同志"),
+        ("town_grid_centre", "centre同志"),
+        ("town_office", "office同志"),
+        ("town_leader", "town同志"),
     ]
-    assert found["departments"][0] == {"code": "SCJG", "role": "lead"}
+    assert [(one["code"], one["role"]) for one in found["departments"]][:2] == [
+        ("SCJG", "lead"),
+        ("CG", "cooperating"),
+    ]
+    assert found["departments"][0]["name"] == "区市场监督管理局"
     assert found["rule"].startswith("responsibility ")
+    assert (found["decided_by"]["kind"], found["decided_by"]["since"]) == ("default", "2020-01-01")
+    assert found["special_grids"] == []
 
 
 def test_a_point_outside_every_cell_is_told_how_far_it_is(still_city: Any) -> None:

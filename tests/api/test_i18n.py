@@ -27,7 +27,7 @@ ERRORS = {kind.__name__ for kind in CityError.__subclasses__()} | {
     "UnknownFrame",
     "OutsideDistrict",
 }
-# what only somebody at the command line can meet: loading files, the cluster, the drawing of maps by code
+# what only somebody at the command line can meet: the cluster, tables of incidents, the drawing of maps by code
 COMMAND_LINE = (
     "api/backup.py",
     "api/cli",
@@ -36,32 +36,24 @@ COMMAND_LINE = (
     "api/pictures.py",
     "api/programs.py",
     "api/settings.py",
-    "gis/archives.py",
-    "gis/areas.py",
-    "gis/child.py",
     "gis/clusters.py",
-    "gis/coverage.py",
     "gis/density.py",
-    "gis/faults.py",
-    "gis/geometry.py",
     "gis/hotspots.py",
     "gis/locate.py",
     "gis/partition.py",
-    "gis/plane.py",
+    "gis/repair.py",
     "gis/weights.py",
     "grids/audit.py",
     "grids/catalogue.py",
     "grids/csvtables.py",
     "grids/contents.py",
     "grids/demo",
-    "grids/editions.py",
     "grids/exchange.py",
     "grids/exports.py",
-    "grids/gate.py",
     "grids/locating.py",
-    "grids/mapping.py",
-    "grids/plan.py",
+    "grids/planner.py",
     "grids/profile.py",
+    "grids/responsibilities.py",
     "grids/staff.py",
     "grids/rules/codes.py",
     "grids/rules/recurrence.py",
@@ -83,9 +75,12 @@ def called(tree: ast.AST, names: set[str]) -> Iterator[str]:
         if isinstance(node, ast.Call) and node.args:
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-            first = node.args[0]
-            if name in names and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield first.value
+            texts = [
+                arg for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            ]
+            # the readers of files name the file first, and then the code
+            if name in names and texts and (texts[0] is node.args[0] or name == "_refused"):
+                yield str(texts[0].value)
 
 
 def in_templates() -> set[str]:
@@ -139,6 +134,8 @@ def _error_names(tree: ast.AST) -> set[str]:
         | own
         | {
             "BadRequest",
+            "Refused",
+            "_refused",
             "BodyTooLarge",
             "Failure",
             "MethodNotAllowed",

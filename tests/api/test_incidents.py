@@ -31,6 +31,15 @@ def test_a_report_answers_with_its_place_its_clocks_and_where_to_find_it(city: A
             "how": "inside",
             "border_distance_m": pytest.approx(450, abs=5),
             "edition": 1,
+            "confirm": False,
+            "candidates": [
+                {
+                    "code": "990101001001001",
+                    "name": "第1网格",
+                    "share": 1.0,
+                    "distance_m": 0.0,
+                }
+            ],
         },
         "received_at": "2026-06-03T09:00:00+08:00",
         "due": {"accept": "2026-06-03T14:30:00+08:00"},
@@ -68,6 +77,60 @@ def test_a_point_near_a_border_says_so_and_one_outside_waits_for_a_person(city: 
     placed = city.act("platform", f"incidents/{number}/place", {"code": "990101002001002"})
     assert placed["placement"]["how"] == "manual"
     assert city.see("sibling", f"incidents/{number}")["number"] == number
+
+
+METRE = 1 / 90_160  # degrees of longitude at the latitude of the town
+FIRST, SECOND = "990101001001001", "990101001001002"
+
+
+def test_near_a_border_a_client_asks_first_and_sends_the_answer(city: Any) -> None:
+    lon = 117.01 - 12 * METRE
+    asked = city.see("hotline", "locate", lon=lon, lat=36.01, frame="CGCS2000")
+    unasked = city.act("hotline", "incidents", city.said(lon=lon), 201)["placement"]
+    number = city.act("hotline", "incidents", city.said(lon=lon) | {"cell": SECOND}, 201)["number"]
+    case = city.see("centre", f"incidents/{number}")
+
+    assert asked["confirm"] is True
+    assert [(one["code"], one["name"], one["distance_m"]) for one in asked["candidates"]] == [
+        (FIRST, "第1网格", 0.0),
+        (SECOND, "第2网格", 12.0),
+    ]
+    assert (unasked["code"], unasked["how"], unasked["confirm"]) == (FIRST, "border", True)
+    assert unasked["candidates"] == asked["candidates"]
+    assert (case["placement"]["code"], case["placement"]["how"]) == (SECOND, "confirmed")
+    assert case["placement"]["edition"] == 1
+
+
+def test_the_answer_to_a_confirmed_report_asks_nothing_more(city: Any) -> None:
+    placed = city.act("hotline", "incidents", city.said(lon=117.00999) | {"cell": SECOND}, 201)["placement"]
+
+    assert (placed["code"], placed["how"], placed["confirm"]) == (SECOND, "confirmed", False)
+    assert len(placed["candidates"]) == 2
+
+
+@pytest.mark.parametrize("lon", [117.00999, 117.005, 117.2])
+def test_a_cell_that_it_cannot_be_is_refused_and_those_that_it_can_are_named(city: Any, lon: float) -> None:
+    refused = city.act("hotline", "incidents", city.said(lon=lon) | {"cell": "990101002001002"}, 422)
+
+    candidates = city.see("hotline", "locate", lon=lon, lat=36.01, frame="CGCS2000")["candidates"]
+    assert (refused["code"], refused["field"]) == ("cell_not_candidate", "cell")
+    assert refused["wanted"] == [one["code"] for one in candidates]
+    assert city.count("incident") == {"incident": 0}
+
+
+def test_a_case_explains_its_choices_to_a_machine(city: Any) -> None:
+    number = city.report(category="10-001")
+    city.clock.advance(minutes=5)
+    case = city.act("centre", f"incidents/{number}/accept", {"grade": "orange", "reason": "周边有学校"})
+
+    told = {one["what"]: one for one in case["explanation"]}
+    assert list(told) == ["cell", "category", "grade", "due", "people", "departments", "whistle"]
+    assert told["cell"]["at"] == "2026-06-03T09:00:00+08:00"
+    assert told["cell"]["facts"]["edition"] == 1
+    assert (told["grade"]["chose"], told["grade"]["because"]) == ("orange", "by_hand")
+    assert (told["grade"]["facts"]["by"], told["grade"]["facts"]["reason"]) == ("centre同志", "周边有学校")
+    assert told["departments"]["chose"][0] == "SCJG"
+    assert told["whistle"]["chose"] == 3
 
 
 def test_a_list_is_walked_page_by_page_without_gap_or_repeat(city: Any) -> None:

@@ -69,12 +69,6 @@ def test_what_keeps_coming_back_at_one_place_is_found(lively: Any) -> None:
     assert all(row["times"] >= 3 for row in figure["rows"])
 
 
-def test_figures_on_another_edition_come_later(lively: Any) -> None:
-    answer = lively.as_("platform").get("/api/measures/counts?edition=1")
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_offered_yet")
-
-
 MAPS = ["area", "hotspots", "responses", "recurrences"]
 
 

@@ -212,6 +212,15 @@ def check(page: Page, language: str) -> None:
         assert form.get("action", "").startswith("/")
 
 
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_coverage_page_is_whole_for_those_who_may_read_it(city, language):
+    for reader in ("centre", "town", "platform", "auditor"):
+        for path in ("/coverage", "/coverage?category_field=07&level=building_group"):
+            check(get(city, reader, path + ("&" if "?" in path else "?") + f"lang={language}"), language)
+    assert get(city, "leader", "/coverage").status == 403
+    assert "/coverage" not in get(city, "leader", "/home").source
+
+
 def test_the_interface_is_english_for_who_reads_english(city, whistled):
     number, whistle = whistled
     data = {"莱城区", "凤城街道", "升平社区", "胜利社区", "口镇", "下水河村", "中文", "先由社区协调"}
@@ -324,7 +333,7 @@ def test_a_place_can_be_checked_before_the_report_is_sent(city):
 @pytest.mark.parametrize(
     ("lon", "lat", "said"),
     [
-        ("117.0101", "36.01", "Only {metres} m from the border"),
+        ("117.0101", "36.01", "Which cell is it?"),
         ("116.9", "36.01", "This point lies in no grid cell."),
         ("36.01", "117.005", "problem.axes_swapped"),
         ("x", "36.01", "problem.bad_number"),
@@ -339,6 +348,102 @@ def test_the_form_tells_at_once_where_a_point_lies(city, lon, lat, said):
 
     assert answer.status_code == 200
     assert words.partition("{")[0] in Page(answer).text
+
+
+# twelve metres west of the second cell
+NEAR = {"lon": "117.009867", "lat": "36.01", "frame": "CGCS2000"}
+FIRST, SECOND = "990101001001001", "990101001001002"
+
+
+def radios(page):
+    return [(one["value"], "checked" in one) for one in page.all("input", name="cell")]
+
+
+def test_near_a_border_the_form_asks_which_cell_it_is_before_it_files(city):
+    asked = Page(send(city, "hotline", "/report/new", text="路灯不亮", **NEAR))
+
+    assert asked.status == 422
+    assert catalogue("zh-CN")["problem.cell_needed"] in asked.text
+    assert "离边界 12 米：请确认是哪一格" in asked.text
+    assert radios(asked) == [(FIRST, True), (SECOND, False)]
+    assert "凤城街道 · 升平社区 · 第2网格" in asked.text
+    assert "相距 12 米" in asked.text
+    assert "路灯不亮" in asked.text
+    assert city.count("incident") == {"incident": 0}
+
+    goal = done(city, "hotline", "/report/new", text="路灯不亮", cell=SECOND, key=asked.value("key"), **NEAR)
+
+    page = get(city, "hotline", goal)
+    assert SECOND in page.text
+    assert "报件人确认是这一格" in page.text
+
+
+def test_the_chosen_cell_stays_chosen_when_the_form_comes_back(city):
+    page = Page(send(city, "hotline", "/report/new", text="", cell=SECOND, **NEAR))
+
+    assert page.status == 422
+    assert radios(page) == [(FIRST, False), (SECOND, True)]
+
+
+def test_a_cell_that_was_chosen_for_another_point_is_asked_again_or_forgotten(city):
+    stale = Page(send(city, "hotline", "/report/new", text="路灯不亮", cell="990101002001001", **NEAR))
+    assert stale.status == 422
+    assert "cell_not_candidate" in stale.text
+    assert radios(stale) == [(FIRST, True), (SECOND, False)]
+
+    goal = done(city, "hotline", "/report/new", text="路灯不亮", cell=SECOND, **FAR)
+
+    assert CELL in get(city, "hotline", goal).text
+
+
+def test_a_point_just_outside_may_be_left_to_the_platform(city):
+    beside = NEAR | {"lon": "117.060133"}
+    asked = Page(send(city, "hotline", "/report/new", do="locate", text="路灯不亮", **beside))
+    assert [value for value, _ in radios(asked)] == ["990101002001002", "none"]
+
+    none = done(city, "hotline", "/report/new", text="路灯不亮", cell="none", **beside)
+    there = done(city, "hotline", "/report/new", text="路灯不亮", cell="990101002001002", **beside)
+
+    placed = [
+        city.see("platform", f"incidents/{goal.rpartition('/')[2]}")["placement"] for goal in (none, there)
+    ]
+    assert [one["how"] for one in placed] == ["outside", "confirmed"]
+
+
+def test_a_coarse_position_is_not_taken_before_somebody_has_looked_at_the_point(city):
+    coarse = FAR | {"accuracy_m": "320"}
+    asked = Page(send(city, "hotline", "/report/new", text="路灯不亮", **coarse))
+
+    assert asked.status == 422
+    assert catalogue("zh-CN")["problem.pin_not_confirmed"] in asked.text
+    assert "±320 米" in asked.text
+    assert radios(asked) == []
+    assert "required" in asked.all("input", name="pin")[0]
+    done(city, "hotline", "/report/new", text="路灯不亮", pin="1", **coarse)
+    done(city, "hotline", "/report/new", text="路灯不亮", **(FAR | {"accuracy_m": "50"}))
+
+
+def test_a_coarse_point_that_is_right_and_near_a_border_is_asked_for_its_cell_next(city):
+    asked = Page(send(city, "hotline", "/report/new", text="路灯不亮", pin="1", accuracy_m="320", **NEAR))
+
+    assert radios(asked) == [(FIRST, True), (SECOND, False)]
+    assert [one["type"] for one in asked.all("input", name="pin")] == ["hidden"]
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_case_says_why_in_both_languages(city, language):
+    number = city.report(accuracy_m=8.0, **{k: float(v) for k, v in NEAR.items() if k != "frame"})
+    city.act("centre", f"incidents/{number}/accept", {})
+    words = catalogue(language)
+
+    page = get(city, "centre", f"/incidents/{number}?lang={language}")
+
+    for heading in ("cell", "category", "grade", "due", "people", "departments", "whistle"):
+        assert words[f"what.{heading}"] in page.text
+    assert words["because.cell.border"].partition("{place}")[2].partition("{")[0] in page.text
+    assert words["because.grade.category"].partition("{grade}")[2] in page.text
+    assert "because." not in page.text
+    assert "{" not in page.text.partition(words["Why"])[2].partition(words["History"])[0]
 
 
 # -- a case by forms alone

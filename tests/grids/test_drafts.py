@@ -194,3 +194,71 @@ def test_many_steps_leave_no_case_without_a_cell(city, draft):
         assert case.edition_id == draft.id
         held = cells.loc[case.grid_code].geometry
         assert held.distance(to_shape(case.point)) < 1e-12
+
+
+def begin(city, base, by="drawer", effective=None):
+    day = effective or local_day(city.clock()) + timedelta(days=1)
+    return drafts.begin(city.session, base.id, name=None, effective_from=day, by=by, now=city.clock())
+
+
+def test_whoever_drew_a_draft_drew_also_what_somebody_else_begins_from_it(city, draft):
+    """Else a copy in another name would let people decide what they drew themselves."""
+    operate(city, draft, kind="split", code=FIRST, line=ACROSS)
+    copy = begin(city, draft, by="clerk")
+
+    for hand in ("drawer", "clerk"):
+        with pytest.raises(Forbidden, match="somebody else"):
+            editions.publish(city.session, copy.id, by=hand, now=city.clock())
+    editions.publish(city.session, copy.id, by="decider", now=city.clock())
+
+
+def test_whoever_loaded_a_file_drew_also_what_somebody_else_begins_from_it(city, draft):
+    draft.based_on_id, draft.loaded_by = None, "loader"  # as a file is loaded
+    copy = begin(city, draft, by="clerk")
+
+    assert editions.drawn_by(copy) == {"loader", "clerk"}
+    with pytest.raises(Forbidden, match="somebody else"):
+        editions.publish(city.session, copy.id, by="loader", now=city.clock())
+
+
+def test_a_draft_that_another_is_drawn_from_stays_as_it_is(city, draft):
+    """The steps of the other are replayed on it when its last one is undone."""
+    operate(city, draft, kind="split", code=FIRST, line=ACROSS)
+    copy = begin(city, draft)
+    operate(city, copy, kind="rename", code=SECOND, name="新名")
+
+    for change in (
+        lambda: operate(city, draft, kind="merge", codes=[FIRST, SECOND]),
+        lambda: drafts.undo(city.session, draft.id),
+    ):
+        with pytest.raises(Conflict) as refused:
+            change()
+        assert refused.value.code == "draft_is_a_base"
+
+    drafts.undo(city.session, copy.id)
+    assert "990101001001003" in areas(city, copy).index
+    drafts.discard(city.session, copy.id)
+    drafts.undo(city.session, draft.id)
+    assert "990101001001003" not in areas(city, draft).index
+
+
+def test_a_draft_begun_before_another_was_published_is_not_put_over_it(city, draft):
+    """Its areas know nothing of what was decided since, and its new codes may be those of other ground by now."""
+    base = city.session.get(Edition, draft.based_on_id)
+    operate(city, draft, kind="split", code=FIRST, line=ACROSS)
+    other = begin(city, base)
+    operate(city, other, kind="split", code=SECOND, line=[[117.014, 35.999], [117.014, 36.021]])
+    city.clock.advance(minutes=1)
+    editions.publish(city.session, draft.id, by="decider", now=city.clock())
+
+    with pytest.raises(Conflict) as refused:
+        editions.publish(city.session, other.id, by="decider", now=city.clock())
+
+    assert refused.value.code == "drawn_from_older"
+    assert other.status is EditionStatus.DRAFT
+    city.clock.advance(minutes=1)
+    copy = begin(city, other)
+    with pytest.raises(Conflict, match="begin again"):
+        editions.publish(city.session, copy.id, by="decider", now=city.clock())
+    back = begin(city, base)  # whoever goes back to an older grid on purpose may
+    editions.publish(city.session, back.id, by="decider", now=city.clock())

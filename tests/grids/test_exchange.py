@@ -107,6 +107,9 @@ def test_a_closed_case_arrives_closed_in_its_cell(city, bring):
     assert case.closed_at == datetime(2026, 5, 2, 1, 30, tzinfo=UTC)
     assert (case.source_key, case.number) == ("old12345:A1", "2026050199010100001")
     assert case.edition_id == city.session.scalar(select(Edition.id))
+    [why] = case.explanation
+    assert (why["what"], why["chose"], why["because"]) == ("cell", "990101001001001", "inside")
+    assert (why["facts"]["edition"], why["facts"]["edition_name"]) == (case.edition_id, "first")
 
 
 def test_a_case_without_a_closing_time_arrives_as_a_report(city, bring):
@@ -217,6 +220,7 @@ def test_a_point_outside_every_grid_is_kept_with_the_nearest_district(city, brin
     assert done.placed == {"outside": 1}
     assert (case.placement, case.grid_code, case.edition_id) == (Placement.OUTSIDE, "990101", None)
     assert case.border_distance_m == pytest.approx(39_700, rel=0.01)
+    assert [(why["chose"], why["because"]) for why in case.explanation] == [(None, "outside")]
 
 
 def test_the_clock_on_the_wall_is_that_of_the_profile(city, bring):

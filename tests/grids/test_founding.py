@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from grids import calendars, directory
+from grids import calendars, directory, duties
 from grids.founding import ensure_defaults
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import shipped_departments
@@ -21,7 +21,7 @@ def test_a_first_grid_brings_categories_bodies_duties_and_the_calendar(session, 
 
     assert len(directory.categories(session)) == len(shipped_categories()) == 80
     assert len(directory.departments(session, "990101")) == len(shipped_departments())
-    assert directory.duty_for(session, "10-001", "990101001001001", on=date(2026, 3, 2)).lead == "SCJG"
+    assert duties.duty_for(session, "10-001", "990101001001001", on=date(2026, 3, 2)).lead == "SCJG"
     assert calendars.known_until(session) == date(2026, 12, 31)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -58,6 +59,16 @@ def test_a_row_keeps_its_columns_and_gets_the_areas_of_all_levels(atlas):
     assert (row["district_name"], row["town_name"], row["community_name"]) == ("升平区", "北街道", "北一社区")
     assert row["how"] == "inside"
     assert row["border_distance_m"] == pytest.approx(450, abs=2)
+
+
+def test_a_row_says_by_which_edition_it_was_placed(atlas):
+    of_a_file = place(atlas, ("117.005", "36.01"))
+    stored = replace(atlas, editions=np.full(len(atlas.codes), 7, dtype=np.int64))
+
+    in_force = place(stored, ("117.005", "36.01"), ("118", "36.01"))
+
+    assert of_a_file.rows["edition"].isna().all()  # a file that was never loaded has none
+    assert in_force.rows["edition"].to_csv(index=False, header=False).split("\n")[:2] == ["7", '""']
 
 
 def test_a_point_on_a_shared_edge_goes_to_the_lowest_code(atlas):

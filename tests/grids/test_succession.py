@@ -24,6 +24,7 @@ from grids.rules.permissions import Role, Scope
 from grids.rules.responsibilities import RuleKind
 from grids.tables import (
     IS_OPEN,
+    DutyBasis,
     Edition,
     EditionStatus,
     Incident,
@@ -495,7 +496,7 @@ def test_a_rule_with_an_end_goes_with_the_area_that_it_is_for(city):
         city.session.add(
             Responsibility(
                 kind=RuleKind.LISTED, name=name, category_code="10-001", area_code=FIRST, lead="CG",
-                cooperating=[], basis=DutyBasis.LOCAL, source="test", effective_from=date(2020, 1, 1),
+                cooperating=[], basis=DutyBasis.AGREED, source="test", effective_from=date(2020, 1, 1),
                 effective_to=end,
             )
         )  # fmt: skip
@@ -526,3 +527,24 @@ def test_whoever_places_reports_hears_of_one_that_lies_in_no_cell_any_more(city)
 
     assert (case.placement, case.edition_id, case.grid_code) == (Placement.OUTSIDE, None, "990101")
     assert city.told("hotline")[before:] == ["incident.outside"]
+
+
+def test_what_lay_in_a_cell_that_is_no_more_counts_in_the_one_that_holds_it_now(city):
+    """So the cells of a community always add up to it, also for cases that were closed before."""
+    case = at(city, 117.005)
+    case.status, case.accepted_at, case.resolved_at = "closed", city.clock(), city.clock()
+    city.session.flush()
+    first = case.edition_id
+    gone = {code: west for code, west in CELLS.items() if code != FIRST} | {"990101001001002": 117.00}
+    redrawn(city, gone)
+
+    now = city.clock()
+    since, until = now - timedelta(days=1), now + timedelta(days=1)
+    for edition, cell in ((None, "990101001001002"), (first, FIRST)):
+        for level, code in ((GridLevel.BUILDING_GROUP, cell), (GridLevel.COMMUNITY, "990101001001")):
+            asked = Window("990101", level, since, until, edition=edition)
+            count = measures.hotspots(city.session, ALL, asked, HotspotMetric.COUNT)
+            assert count[count["n"] > 0].set_index("code")["n"].to_dict() == {code: 1}
+            times = measures.responses(city.session, ALL, asked, measures.ResponseMetric.HANDLE, now=now)
+            assert times[times["n"] > 0].set_index("code")["n"].to_dict() == {code: 1}
+    assert case.grid_code == FIRST

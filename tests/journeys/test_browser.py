@@ -23,7 +23,7 @@ from api.database import Database, make_engine, make_sessionmaker
 from api.settings import Settings
 from grids import atlas, demo
 from grids.rules.calendar import local_day
-from grids.tables import Incident, Person, Post, Whistle
+from grids.tables import Incident, Person, Placement, Post, Whistle
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,17 @@ class Town:
             cell = atlas.grid(session, code, on=local_day(self.now))
             point = to_shape(cell.boundary).representative_point()
         return point.x, point.y
+
+    def near_a_border(self) -> tuple[tuple[float, float], str]:
+        """Return a point that may lie in several cells, and one that it may lie in though it is not there."""
+        with self.database.readers() as session:
+            inside = atlas.current(session, on=local_day(self.now))
+            points = session.scalars(select(Incident.point).where(Incident.placement == Placement.BORDER))
+            for point in map(to_shape, points):
+                place = inside.place(point.x, point.y, "CGCS2000")
+                if place.confirm:
+                    return (point.x, point.y), next(c.code for c in place.candidates if c.code != place.code)
+        raise LookupError("nothing in the demo lies near a border")
 
     def departments_whistle(self) -> str:
         """Return the number of the level-3 whistle of the case to look at first."""
@@ -126,11 +137,12 @@ def visiting(
     size: str = "desk",
     language: str = "zh-CN",
     at: tuple[float, float] | None = None,
+    accuracy: float = 9,
     scripts: bool = True,
 ) -> Iterator[Visitor]:
     """Sign in through the form and look around; at the end the browser must have had nothing to complain of."""
     width, height = SIZES[size]
-    place = {"longitude": at[0], "latitude": at[1], "accuracy": 9} if at else None
+    place = {"longitude": at[0], "latitude": at[1], "accuracy": accuracy} if at else None
     context = chromium.new_context(
         viewport={"width": width, "height": height},
         has_touch=size == "phone",
@@ -166,6 +178,8 @@ def pages_of(town: Town, login: str) -> list[str]:
     found = ["/home", "/my", "/dispatch", "/inbox", "/map/hotspots", "/map/responses", "/map/recurrences"]
     if login != "audit":
         found.append("/report/new")
+    if login in ("platform", "governance", "admin"):
+        found += ["/grids", "/grids/1"]
     return [*found, f"/incidents/{town.facts.barbecue}", f"/whistles/{town.departments_whistle()}"]
 
 
@@ -308,6 +322,25 @@ def test_without_scripts_a_report_is_filed_and_accepted(chromium, town):
         visitor.act("accept", category="01-011")
 
         assert "已立案" in visitor.says()
+
+
+def test_a_coarse_position_is_looked_at_first_and_its_cell_said_then(chromium, town):
+    at, other = town.near_a_border()
+    with visiting(chromium, town, "hotline", size="phone", at=at, accuracy=320) as visitor:
+        visitor.open("/report/new")
+        visitor.page.click("[data-locate]")
+        pin = visitor.page.locator("#report-pin")
+        pin.wait_for()
+        visitor.page.fill('[name="text"]', "路灯不亮")
+        visitor.page.click("main form > section:last-child button")
+        assert pin.evaluate("node => node.validity.valueMissing")  # the browser itself holds it back
+        assert visitor.page.url.endswith("/report/new")
+        pin.check()
+        visitor.page.check(f'[name="cell"][value="{other}"]')
+        visitor.page.click("main form > section:last-child button")
+        visitor.page.wait_for_url("**/incidents/*")
+
+        assert "报件人确认是这一格" in visitor.says()
 
 
 def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
