@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from gis.lineage import LEAST_SHARE, ChangeKind, changes_of, lineage
 from grids import atlas
+from grids.rules.calendar import local_day
 from grids.succession import Heritage, cell_for, heritage_between, in_districts
 from grids.tables import IS_OPEN, Edition, Grid, Incident, Placement, Post, Responsibility
 
@@ -103,7 +104,7 @@ def impact(session: Session, edition: Edition, replaced: Sequence[Edition], *, n
         incidents_year=_of_last_year(session, changed["before_code"].unique().tolist(), now),
         households=None if moved_homes.isna().any() else int(moved_homes.sum()),
         posts=_posts(session, gone, heirs),
-        rules=_rules(session, gone),
+        rules=_rules(session, gone, now),
     )
 
 
@@ -170,12 +171,11 @@ def _posts(
     return tuple((str(code), heritage.heirs.get(str(code)), int(number)) for code, number in rows)
 
 
-def _rules(session: Session, gone: Sequence[str]) -> int:
+def _rules(session: Session, gone: Sequence[str], now: datetime) -> int:
+    holds = or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > local_day(now))
     return (
         session.scalar(
-            select(func.count())
-            .select_from(Responsibility)
-            .where(Responsibility.area_code.in_(gone), Responsibility.effective_to.is_(None))
+            select(func.count()).select_from(Responsibility).where(Responsibility.area_code.in_(gone), holds)
         )
         or 0
     )

@@ -25,7 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from gis.crs import Frame
 from gis.errors import CityError, Conflict
 from gis.lineage import LEAST_SHARE, heir, lineage
-from grids import atlas, ladder
+from grids import atlas, directory, ladder
 from grids.case import Case
 from grids.rules import explanation
 from grids.rules.calendar import local_day
@@ -355,6 +355,10 @@ def _follow(case: Case, edition: Edition, heritage: Heritage) -> None:
             border_m=None if found.code else f"{found.border_distance_m:.1f}",
         )
     )
+    if incident.responsible is not None:  # departments are at work on it: only the people of the place change
+        people = directory.responsible_people(case.session, incident.grid_code)
+        incident.responsible = {**incident.responsible, "people": people}
+        case.explain(explanation.people(people, at=case.now))
     if incident.grid_code[:12] != before[:12]:
         _hand_over(case)
 

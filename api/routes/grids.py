@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any
 
 import geopandas as gpd
+import numpy as np
 import shapely
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -110,7 +111,9 @@ def show_grid(code: AreaCode, _me: Me, session: ReadOnly, now: Now) -> Response:
 
 def _features(areas: gpd.GeoDataFrame) -> list[str]:
     """Return GeoJSON features; CGCS2000 equals the WGS 84 of RFC 7946 within a metre."""
-    shapes = shapely.to_geojson(shapely.orient_polygons(areas.geometry.to_numpy()))
+    # 7 decimals are a centimetre, and half the size; a vertex that neighbours share is rounded alike for both
+    rounded = shapely.transform(areas.geometry.to_numpy(), lambda xy: np.round(xy, 7))
+    shapes = shapely.to_geojson(shapely.orient_polygons(rounded))
     return [
         f'{{"type":"Feature","id":"{row["code"]}","properties":{json.dumps(row, ensure_ascii=False)},'
         f'"geometry":{shape}}}'

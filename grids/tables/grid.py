@@ -28,7 +28,7 @@ class OpenCases(StrEnum):
     """What becomes of open incidents when an edition takes the place of another: a choice of who publishes it."""
 
     FOLLOW = "follow"  # each goes to the cell that its point lies in now
-    STAY = "stay"  # each stays with the cell that it was placed in, and with the people there
+    STAY = "stay"  # each stays with its cell and the people there, as long as there is such a cell
 
 
 class Edition(Base):

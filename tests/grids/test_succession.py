@@ -501,7 +501,10 @@ def test_a_rule_with_an_end_goes_with_the_area_that_it_is_for(city):
             )
         )  # fmt: skip
     city.session.flush()
-    redrawn(city, {code if code != FIRST else "990101001001009": west for code, west in CELLS.items()})
+    renamed = {code if code != FIRST else "990101001001009": west for code, west in CELLS.items()}
+    seen = draft(city.session, renamed, effective=now, now=city.clock())
+    assert editions.impact(city.session, seen.id, now=city.clock()).rules == 1
+    redrawn(city, renamed)
 
     bring_over(city)
 
@@ -548,3 +551,16 @@ def test_what_lay_in_a_cell_that_is_no_more_counts_in_the_one_that_holds_it_now(
             times = measures.responses(city.session, ALL, asked, measures.ResponseMetric.HANDLE, now=now)
             assert times[times["n"] > 0].set_index("code")["n"].to_dict() == {code: 1}
     assert case.grid_code == FIRST
+
+
+def test_a_case_that_moves_names_the_people_of_its_new_place_and_says_why(city):
+    case = city.accepted(lon=117.018, lat=36.01)
+    before = case.responsible
+    redrawn(city)
+
+    bring_over(city)
+
+    leaders = {one["person_id"] for one in case.responsible["people"] if one["role"] == "grid_leader"}
+    assert leaders == {city["leader2"].person_id}
+    assert case.responsible["departments"] == before["departments"]
+    assert [entry["what"] for entry in case.explanation[-2:]] == ["cell", "people"]
