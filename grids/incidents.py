@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
-from grids import atlas, directory, duties, ladder
+from grids import atlas, directory, duties, ladder, succession
 from grids.case import Case, next_number
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
@@ -390,6 +390,7 @@ def _reopen(case: Case, reason: str, *, by: Actor) -> None:
     incident.round += 1
     incident.rework_count = 0
     incident.closed_at = incident.verified_at = incident.resolved_at = None
+    succession.catch_up(case)
     due_at = case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
     case.explain(explanation.second_due(due_at, SECOND_HANDLING, case.now, case.calendar))
     # the town looks again before departments are called a second time

@@ -51,6 +51,7 @@ __all__ = [
     "Brought",
     "Heritage",
     "bring_over",
+    "catch_up",
     "cell_for",
     "heritage_between",
     "in_districts",
@@ -219,6 +220,25 @@ def bring_over(session: Session, now: datetime, *, limit: int = 100) -> Brought:
         except (IntegrityError, StaleDataError):
             done.stuck[incident_id] = Conflict("stale_version", "somebody changed this case at the same time")
     return done
+
+
+def catch_up(case: Case) -> None:
+    """Bring one case over that is taken up again, as `bring_over` would soon: before anybody is called for it."""
+    incident, session = case.incident, case.session
+    districts = select(Grid.edition_id).where(
+        Grid.level == GridLevel.DISTRICT, Grid.code == incident.grid_code[: CODE_LENGTH[GridLevel.DISTRICT]]
+    )
+    edition = session.scalar(
+        select(Edition).where(
+            atlas.in_force(case.today), Edition.open_cases.is_not(None), Edition.id.in_(districts)
+        )
+    )
+    if edition is None or incident.edition_id in (None, edition.id):
+        return
+    there = select(Grid.id).where(Grid.edition_id == edition.id, Grid.code == incident.grid_code)
+    if edition.open_cases is OpenCases.STAY and session.scalar(there) is not None:
+        return
+    _follow(case, edition, _heritage(session, incident.edition_id, edition))
 
 
 def _take_effect(session: Session, edition: Edition, now: datetime) -> Sequence[Any]:

@@ -72,5 +72,7 @@ class MeasureOut(Answer, Generic[Row]):
     until: Shown = Field(description="not included")
     category: str | None
     metric: str | None
-    edition: int | None = Field(description="the edition whose cells count; null: each incident's own, as it was")
+    edition: int | None = Field(
+        description="the edition whose cells count; null: each incident's own, as it was"
+    )
     rows: list[Row]

@@ -182,6 +182,20 @@ def test_a_case_whose_community_is_no_more_follows_whatever_was_chosen(city):
     assert (case.grid_code, case.edition_id) == ("990101001001003", edition.id)
 
 
+def test_a_closed_case_that_is_taken_up_again_goes_to_those_who_answer_now(city):
+    case = city.accepted(lon=117.018, lat=36.01)
+    case.status = "closed"
+    case.closed_at = city.clock()
+    city.session.flush()
+    redrawn(city)
+    assert bring_over(city) == 0
+
+    incidents.reopen(city.session, case.number, reason="又来了", by=city["hotline"], now=city.clock())
+
+    assert case.grid_code == "990101001002001"
+    assert city.whistle(case, 1).area_code == "990101001002"
+
+
 def test_a_mark_of_being_overdue_stays_where_it_arose(city):
     case = city.accepted(lon=117.018, lat=36.01)
     since = city.clock() - timedelta(days=1)
