@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import geopandas as gpd
 import pytest
 from shapely import MultiPolygon, box
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,12 +18,14 @@ from grids import atlas, deadlines, directory, editions, incidents, measures, su
 from grids.incidents import Report
 from grids.measures import HotspotMetric, Window
 from grids.rules.calendar import local_day
+from grids.rules.deadlines import Outcome
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel
 from grids.rules.permissions import Role, Scope
 from grids.rules.responsibilities import RuleKind
 from grids.tables import (
     IS_OPEN,
+    Deadline,
     DutyBasis,
     Edition,
     EditionStatus,
@@ -184,8 +186,12 @@ def test_a_case_whose_community_is_no_more_follows_whatever_was_chosen(city):
 
 def test_a_closed_case_that_is_taken_up_again_goes_to_those_who_answer_now(city):
     case = city.accepted(lon=117.018, lat=36.01)
-    case.status = "closed"
-    case.closed_at = city.clock()
+    city.session.execute(
+        update(Deadline)
+        .where(Deadline.incident_id == case.id, Deadline.settled_at.is_(None))
+        .values(settled_at=city.clock(), outcome=Outcome.MET)
+    )
+    case.status, case.closed_at = "closed", city.clock()
     city.session.flush()
     redrawn(city)
     assert bring_over(city) == 0
