@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +26,7 @@ def serve(
 ) -> None:
     """Serve pages and the JSON interface until stopped."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     from api.database import make_ready, open_database
     from api.logs import configure
@@ -35,7 +38,7 @@ def serve(
         # Held while serving: between two workers that restart, the private cluster stays up.
         make_ready(database)
         database.engine.dispose()
-        uvicorn.run(
+        config = uvicorn.Config(
             "api.cli.serve:application",
             factory=True,
             host=host or settings.host,
@@ -46,6 +49,17 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+        with contextlib.suppress(KeyboardInterrupt):
+            if workers == 1:
+                server = uvicorn.Server(config)
+                server.run()
+                if not server.started:
+                    raise typer.Exit(1)
+            else:
+                door = config.bind_socket()
+                # inherited by each connection; without it a small answer waits 40 ms for the head's receipt
+                door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                Multiprocess(config, sockets=[door]).run()
 
 
 def application() -> FastAPI:

@@ -140,3 +140,11 @@ def test_a_demo_does_not_mix_with_a_city_of_somebodys_own(address, tmp_path):
         result = run("demo", "--scale", "tiny", "--no-serve", *arguments)
         assert (result.exit_code, "[not_a_demo]" in result.stderr) == (1, True)
     assert '"edition": 1' in run("grids", "list", "--json").stdout
+
+
+def test_a_small_answer_is_sent_at_once():
+    """asyncio turns Nagle's algorithm off only for a socket that says it is TCP; else each answer waits 40 ms."""
+    from api.cli.demo import _listen
+
+    with _listen("127.0.0.1", 8200, exact=False) as door:
+        assert door.proto == socket.IPPROTO_TCP
