@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from gis.crs import Frame
+from gis.errors import UnknownFrame
 from gis.files.archives import FileLimits
 from grids import editions
 from grids.framing import judge_frame, references_in_force
@@ -74,11 +76,18 @@ def load_upload(
             toml.write_bytes(sent.mapping)
             mapping = read_mapping(toml)
         declared = sent.frame or (None if mapping is None else mapping.frame)
+        if declared is None:
+            raise UnknownFrame(
+                "frame_not_declared",
+                "say what the coordinates are really counted in, whatever the file claims",
+                field="frame",
+                wanted=[str(one) for one in Frame],
+            )
         plan = plan_edition(
             path,
             mapping,
             layer=sent.layer,
-            frame=None if declared is None else admit(str(declared)),
+            frame=admit(str(declared)),
             encoding=sent.encoding,
             limits=LIMITS,
         )

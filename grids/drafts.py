@@ -48,7 +48,10 @@ def begin(
     )
     session.add(draft)
     session.flush()
-    editions.store_areas(session, draft.id, editions.areas_of(session, base.id))
+    areas = editions.areas_of(session, base.id)
+    editions.store_areas(session, draft.id, areas)
+    _check(draft, areas)
+    session.flush()
     return draft
 
 

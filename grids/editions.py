@@ -192,13 +192,13 @@ def _check_turn(session: Session, edition: Edition, other: Edition, districts: S
             edition=other.id,
             got=edition.effective_from.isoformat(),
         )
-    drafts, base = _origin(edition)
-    begun = drafts[-1].loaded_at  # what is copied of a draft is as old as that
-    if base is not None and other is not base and other.published_at and other.published_at >= begun:
+    _, base = _origin(edition)
+    if base is not None and other is not base:
         raise Conflict(
             "drawn_from_older",
             f"edition {edition.id} was drawn from edition {base.id}, and edition {other.id} was published since: "
-            f"begin again from that, else what it changed is lost",
+            "begin again from that, else what it changed is lost (to go back on purpose, export the older one and load "
+            "the file)",
             edition=other.id,
             based_on=base.id,
         )

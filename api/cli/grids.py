@@ -19,6 +19,7 @@ from api.cli.opening import (
     Encoding,
     FrameName,
     Mapping,
+    keep_apart,
     print_json,
     progress,
     reading,
@@ -76,6 +77,7 @@ def check(
     """
     from grids.exports import write_faults
 
+    keep_apart((fix, faults, page), (file, mapping, reference, control_points))
     known = evidence(reference, control_points, accept_frame)
     wishes = None if fix is None else wished(slivers, clip, gaps)
     plan, report = _checked(file, mapping, layer, frame, encoding, known, wishes)

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.framing import admitted, warn_of_frame
-from api.cli.opening import FRAMES, AsJson, Encoding, Mapping, opened, print_json, progress, rejects_beside
+from api.cli.opening import (
+    FRAMES,
+    AsJson,
+    Encoding,
+    Mapping,
+    keep_apart,
+    opened,
+    print_json,
+    progress,
+    rejects_beside,
+)
 
 if TYPE_CHECKING:
     from gis.crs import AnyFrame
@@ -69,6 +79,7 @@ def locate(
 
     if grids is not None and edition is not None:
         raise typer.BadParameter("give either --edition or --grids", param_hint="--grids")
+    keep_apart((output, rejects), (table, grids, mapping))
     pairs = _pairs(compare or ())
     known = admitted(frame)
     size = table.stat().st_size if table.is_file() else None

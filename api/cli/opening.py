@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = [
     "To",
     "day_begins",
     "day_ends",
+    "keep_apart",
     "opened",
     "patient",
     "print_json",
@@ -106,6 +107,20 @@ def progress(total: float | None, unit: str, what: str) -> tqdm[Any]:
         disable=None,  # where standard error is no screen
         dynamic_ncols=True,
     )
+
+
+def keep_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over a file that is read: nobody gets that back. Raises `InvalidInput` ("output_is_input")."""
+    from gis.errors import InvalidInput
+
+    read = {one.resolve() for one in inputs if one is not None}
+    for made in outputs:
+        if made is not None and made.resolve() in read:
+            raise InvalidInput(
+                "output_is_input",
+                f"{made} is read here and is never written over: name another file",
+                field="output",
+            )
 
 
 def print_json(value: object) -> None:

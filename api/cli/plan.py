@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.framing import admitted
-from api.cli.opening import AsJson, Encoding, FrameName, Mapping, print_json, progress, reading
+from api.cli.opening import AsJson, Encoding, FrameName, Mapping, keep_apart, print_json, progress, reading
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -89,6 +89,7 @@ def plan(
     from grids.exports import kind_of, write_areas
     from maps.plan import size_reason
 
+    keep_apart((output, page, into), (buildings, grids, barriers))
     if (edition is None) == (grids is None):
         raise typer.BadParameter("give either --edition or --grids", param_hint="--grids")
     if (draft is None) != (into is None):

@@ -261,3 +261,19 @@ def test_the_complaints_of_new_york_are_located_and_imported(run):
     done = json.loads(imported.stdout)
     assert done["imported"] == 49_578
     assert done["rejected"] == {"closed before it was received": 295, "no coordinates": 585}
+
+
+def test_a_file_that_is_read_is_never_written_over(run, files):
+    before = {name: (files / name).read_bytes() for name in ("table.csv", "grid.geojson")}
+
+    for command in (
+        ("locate", "table.csv", "-o", "table.csv", "--grids", "grid.geojson"),
+        ("locate", "table.csv", "-o", "out.csv", "--grids", "grid.geojson", "--rejects", "./grid.geojson"),
+        ("grids", "check", "grid.geojson", "--fix", "grid.geojson"),
+        ("grids", "check", "grid.geojson", "--faults", "grid.geojson"),
+    ):
+        refused = run(*command)
+        assert refused.exit_code == 1, command
+        assert "[output_is_input]" in refused.stderr
+
+    assert {name: (files / name).read_bytes() for name in before} == before

@@ -332,7 +332,7 @@ def _bent(one, other, random):
     return [[east, 36.0], [east + aside, 36.005], [east + aside, 36.015], [east, 36.02]]
 
 
-@pytest.mark.parametrize("seed", [1, 20, 46])
+@pytest.mark.parametrize("seed", [1, 7, 46])
 def test_whatever_becomes_of_the_grid_each_case_has_one_place_and_its_marks(city, seed):
     walk = Walk(city, Random(seed))
     for _ in range(STEPS):
