@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
+from api.deps import ReadOnly, UnitOfWork
 from gis.crs import Frame
 from gis.errors import UnknownFrame
 from gis.files.archives import FileLimits
@@ -52,7 +51,7 @@ class Upload:
 
 
 def load_upload(
-    session: Session,
+    session: UnitOfWork,
     sent: Upload,
     *,
     name: str | None,
@@ -110,7 +109,7 @@ def load_upload(
     )
 
 
-def opened(session: Session, me: Actor, number: int) -> Edition:
+def opened(session: ReadOnly, me: Actor, number: int) -> Edition:
     """Return an edition that this person may work on; raises `NotFound`, `Forbidden`."""
     edition = editions.get(session, number)
     require_grid_keeper(me, editions.districts_of(session, number))

@@ -10,14 +10,20 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from api.clock import Clock
 from api.database import Database
+from gis.errors import CityError
 from grids import deadlines, repeats, succession
 from grids.deadlines import Fired
 from grids.succession import Brought
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 __all__ = ["bring_all_over", "fire_all", "run", "run_until_signalled"]
 
@@ -28,39 +34,49 @@ _TIDY_EVERY = timedelta(hours=1)
 
 _log = logging.getLogger("gridwhistle.worker")
 
+Stuck = dict[int, CityError]
+"""What could not be done, by id, with the reason."""
+
 
 def fire_all(database: Database, clock: Clock, stop: threading.Event | None = None) -> Fired:
-    """Fire everything that is due by now, batch by batch, each committed by itself; return what was done.
+    """Fire everything that is due by now; return what was done."""
 
-    What could not fire is left running and named in `stuck`; it does not hold up the rest.
-    """
-    done = Fired()
-    while stop is None or not stop.is_set():
-        with database.sessions() as session:
-            # those that are stuck come first again: they must not fill the batch
-            batch = deadlines.fire_due(session, clock(), limit=BATCH + len(done.stuck))
-            session.commit()
-        news = batch.fired or batch.stuck.keys() - done.stuck.keys()
-        done.fired += batch.fired
-        done.stuck |= batch.stuck
-        if not news:
-            break
-    return done
+    def once(session: Session, limit: int) -> tuple[int, Stuck]:
+        done = deadlines.fire_due(session, clock(), limit=limit)
+        return done.fired, done.stuck
+
+    return Fired(*_in_batches(database, once, stop))
 
 
 def bring_all_over(database: Database, clock: Clock, stop: threading.Event | None = None) -> Brought:
-    """Bring what is open over to the editions in force, batch by batch; return what was done."""
-    done = Brought()
+    """Bring everything that is open over to the editions in force; return what was done."""
+
+    def once(session: Session, limit: int) -> tuple[int, Stuck]:
+        done = succession.bring_over(session, clock(), limit=limit)
+        return done.moved, done.stuck
+
+    return Brought(*_in_batches(database, once, stop))
+
+
+def _in_batches(
+    database: Database, once: Callable[[Session, int], tuple[int, Stuck]], stop: threading.Event | None
+) -> tuple[int, Stuck]:
+    """Do a thing batch by batch, each committed by itself, until there is no news; return how many, and the stuck.
+
+    What could not be done is left as it is and does not hold up the rest.
+    """
+    count, stuck = 0, Stuck()
     while stop is None or not stop.is_set():
         with database.sessions() as session:
-            batch = succession.bring_over(session, clock(), limit=BATCH + len(done.stuck))
+            # those that are stuck come first again: they must not fill the batch
+            done, failed = once(session, BATCH + len(stuck))
             session.commit()
-        news = batch.moved or batch.stuck.keys() - done.stuck.keys()
-        done.moved += batch.moved
-        done.stuck |= batch.stuck
+        news = done or failed.keys() - stuck.keys()
+        count += done
+        stuck |= failed
         if not news:
             break
-    return done
+    return count, stuck
 
 
 def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threading.Event) -> None:

@@ -83,7 +83,7 @@ def operate(
         "by": by,
         "at": now.isoformat(),
         "notes": notes,
-        "used": sorted(done.used_codes - known),
+        "used": sorted(done.used_codes - known - retired),
     }
     draft.operations = [*draft.operations, step]
     _check(draft, done.areas)

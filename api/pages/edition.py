@@ -116,11 +116,11 @@ def _base_is_draft(session: ReadOnly, edition: Edition) -> bool:
 
 def _steps(edition: Edition, names: Names, there: Collection[str]) -> list[dict[str, Any]]:
     """Return the operations of a draft in words. new : areas that a step made; touched : codes it drew anew."""
-    found, known = [], set[str]()
+    found = []
     for step in edition.operations:
         operation = Operation.from_json(step["operation"])
         codes = list(operation.arguments.get("codes") or [operation.arguments.get("code", "")])
-        new = [code for code in step["used"] if code not in known]
+        new = step["used"]
         notes = [_note(names.words, note["kind"], names.area(note["code"])) for note in step["notes"]]
         found.append(
             {
@@ -132,7 +132,6 @@ def _steps(edition: Edition, names: Names, there: Collection[str]) -> list[dict[
                 "touched": [*codes, *new],
             }
         )
-        known.update(step["used"])
     return found
 
 

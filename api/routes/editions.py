@@ -57,7 +57,10 @@ def load_edition(
     admit: AdmitFrame,
     file: UploadFile,
     effective: Annotated[date, Form(description="the day from which it is to hold")],
-    frame: Annotated[FrameCode | None, Form(description="what the coordinates are really counted in")] = None,
+    frame: Annotated[
+        FrameCode | None,
+        Form(description="what the coordinates are really counted in; needed unless the mapping says it"),
+    ] = None,
     accept_frame: Annotated[
         Line | None, Form(description="why that frame is taken although another one fits better")
     ] = None,

@@ -75,6 +75,23 @@ def test_a_file_that_is_no_grid_is_refused_for_the_true_reason(city: Any) -> Non
     assert len(city.see("platform", "editions")) == 1
 
 
+def test_an_upload_says_what_its_coordinates_are_counted_in_whatever_the_file_claims(
+    city: Any, http: Any
+) -> None:
+    answer = city.as_("platform").post(
+        "/api/editions",
+        files={"file": ("grid.geojson", grid_file(cells(http)))},
+        data={"effective": TOMORROW},
+    )
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (
+        422,
+        "frame_not_declared",
+        "frame",
+    )
+    assert len(city.see("platform", "editions")) == 1
+
+
 def test_the_same_upload_sent_twice_is_one_draft(city: Any, http: Any) -> None:
     client, body = city.as_("platform"), grid_file(cells(http))
     sent = {

@@ -46,6 +46,7 @@ def test_a_draft_begins_with_the_areas_of_its_edition(city, draft):
     assert mine["code"].tolist() == base["code"].tolist()
     assert mine.geometry.geom_equals_exact(base.geometry, 0).all()
     assert (draft.status, draft.loaded_by) == (EditionStatus.DRAFT, "drawer")
+    assert draft.report["counts"] == {"district": 1, "town": 2, "community": 3, "building_group": 6}
 
 
 def test_a_cell_is_split_and_only_what_changed_is_written(city, draft):
@@ -109,6 +110,8 @@ def test_a_code_that_came_and_went_in_a_draft_rests_there_too_and_undoing_finds_
     operate(city, draft, kind="merge", codes=[FIRST, "990101001001003"])
     operate(city, draft, kind="split", code=FIRST, line=ACROSS)
     assert "990101001001004" in areas(city, draft).index
+
+    assert [step["used"] for step in draft.operations] == [["990101001001003"], [], ["990101001001004"]]
 
     operate(city, draft, kind="rename", code="990101001001004", name="西")
     operate(city, draft, kind="rename", code=FIRST, name="东")
