@@ -29,8 +29,8 @@ from gis.crs import Frame
 from gis.errors import CityError
 from gis.faults import FaultKind, Severity
 from gis.lineage import ChangeKind
+from grids.ground.redraw import OperationKind
 from grids.measures import HotspotMetric, ResponseMetric
-from grids.redraw import OperationKind
 from grids.rules.categories import shipped_categories
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.departments import StationKind

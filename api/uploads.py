@@ -12,10 +12,10 @@ from api.deps import ReadOnly, UnitOfWork
 from gis.crs import Frame
 from gis.errors import UnknownFrame
 from gis.files.archives import FileLimits
-from grids import editions
-from grids.framing import judge_frame, references_in_force
-from grids.mapping import read_mapping
-from grids.plan import check_plan, plan_edition
+from grids.ground import editions
+from grids.ground.framing import judge_frame, references_in_force
+from grids.ground.mapping import read_mapping
+from grids.ground.plan import check_plan, plan_edition
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Actor, require_grid_keeper, signature
 from grids.tables import Edition

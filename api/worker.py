@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from api.clock import Clock
 from api.database import Database
 from gis.errors import CityError
-from grids import deadlines, repeats, succession
+from grids import deadlines, repeats
 from grids.deadlines import Fired
-from grids.succession import Brought
+from grids.ground import succession
+from grids.ground.succession import Brought
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -2,7 +2,7 @@
 
 The cells in force are held in memory as a `gis.Locator`, one per database. Every location asks the
 database which editions are in force (one small query), so that a new edition is used before the next report
-is placed, in every process. `grids.editions` loads and publishes them.
+is placed, in every process. `grids.ground.editions` loads and publishes them.
 
 A position is never exact: it stands for a circle. Where that circle reaches into a cell other than the one that
 holds the point, whoever reports is asked which of the cells it is.

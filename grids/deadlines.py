@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from gis.errors import CityError, Conflict
-from grids.case import Case
-from grids.ladder import climb
+from grids.acts.case import Case
+from grids.acts.ladder import climb
 from grids.rules.deadlines import RULES, Effect, Outcome
 from grids.rules.permissions import SYSTEM, Role
 from grids.tables import Deadline, Incident, Task, Whistle

@@ -1,4 +1,4 @@
-"""People in their posts, categories and departments; which department answers for what is in `grids.duties`."""
+"""People in their posts, categories and departments; which department answers for what is in `grids.duty.duties`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput
 from grids import atlas, catalogue
 from grids.csvtables import CsvSource, Rejects
-from grids.framing import PointSample
+from grids.ground.framing import PointSample
 from grids.locating import place_table
 from grids.profile import ISO, Profile
 from grids.rules import explanation
@@ -57,7 +57,7 @@ class Imported:
     read = imported + already_there + the sum of rejected (reason -> rows). placed : how -> rows, of those
     imported. closed, open : of those imported. unmapped : words of the category column that the profile does
     not list -> rows; these came with its default category, or with none. frame_doubt : why the coordinates look as
-    if they were counted in another frame, as `grids.framing.PointSample.doubt` says it; None where they do not.
+    if they were counted in another frame, as `grids.ground.framing.PointSample.doubt` says it; None where they do not.
     """
 
     read: int = 0

@@ -24,9 +24,9 @@ from gis.faults import CoverageReport
 from gis.files import writing
 from gis.files.filekinds import FileKind
 from gis.files.writing import KINDS_WRITTEN, write_features
-from grids import editions
 from grids.csvtables import partial, safe_cell
-from grids.plan import SHAPEFILE_NAMES
+from grids.ground import editions
+from grids.ground.plan import SHAPEFILE_NAMES
 from grids.register import Filters
 from grids.rules.calendar import SHANGHAI
 from grids.scope import under

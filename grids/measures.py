@@ -26,7 +26,7 @@ from gis.errors import InvalidInput
 from gis.hotspots import benjamini_hochberg, getis_ord_star, two_sided_p
 from gis.weights import contiguity, star
 from grids import atlas
-from grids.regridding import Moved, as_it_was, moved_to
+from grids.ground.regridding import Moved, as_it_was, moved_to
 from grids.rules.calendar import local_day
 from grids.rules.categories import WATERLOGGING
 from grids.rules.deadlines import CHECK_IN_GRACE

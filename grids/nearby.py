@@ -26,7 +26,7 @@ from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput
 from grids import directory
 from grids.atlas import in_force
-from grids.duties import Duty, find_duty, where
+from grids.duty.duties import Duty, find_duty, where
 from grids.rules.departments import StationKind
 from grids.rules.permissions import Actor, Role
 from grids.rules.tasks import DONE_STATUSES, TaskRole

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, joinedload
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput, NotFound
 from grids import atlas, trace
-from grids.ladder import tasks_of
+from grids.acts.ladder import tasks_of
 from grids.offers import Action, actions
 from grids.rules.calendar import local_day
 from grids.rules.grading import Grade

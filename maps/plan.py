@@ -78,7 +78,8 @@ def plan_map(
     """Draw the drafts of a plan, the first of them shown at first.
 
     drafts : each with its cells: EPSG:4490 or 4326 polygons with code, name, households, population, buildings,
-        compactness, barrier_m, walk_m and reason (a code of `SizeReason`, or missing), as `grids.planner` makes them.
+        compactness, barrier_m, walk_m and reason (a code of `SizeReason`, or missing), as
+        `grids.ground.planner` makes them.
     neighbours : polygons around, with code, name and level. buildings : points with households.
     barriers : lines. title : the name of the community.
     Raises `InvalidInput` ("map_empty") without a draft, and for a missing column.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from api.database import Database
     from api.settings import Settings
-    from grids.contents import KnownLogin
+    from grids.ground.contents import KnownLogin
 
 __all__ = ["demo"]
 
@@ -81,8 +81,8 @@ def demo(
 def _prepare(database: Database, scale: Size | None, reset: bool) -> list[KnownLogin]:
     """Make the city unless it is there already; return whom one can sign in as."""
     from api.clock import system_clock
-    from grids import contents
     from grids.demo import Scale, make
+    from grids.ground import contents
 
     with database.sessions() as session:
         patient(session)

@@ -28,7 +28,7 @@ def impact(edition: EditionId, as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from api.clock import system_clock
-    from grids import editions
+    from grids.ground import editions
 
     with reading() as session:
         seen = editions.impact(session, edition, now=system_clock())
@@ -69,8 +69,8 @@ def redraw(
     """
     from api.clock import system_clock
     from gis.errors import InvalidInput
-    from grids import drafts
-    from grids.redraw import Operation
+    from grids.ground import drafts
+    from grids.ground.redraw import Operation
 
     try:
         given = json.loads(steps.read_text("utf-8"))
@@ -104,7 +104,7 @@ def redraw(
 
 def undo(edition: EditionId) -> None:
     """Undo the last operation of a draft."""
-    from grids import drafts
+    from grids.ground import drafts
 
     with writing() as session:
         left = len(drafts.undo(session, edition).operations)
@@ -113,7 +113,7 @@ def undo(edition: EditionId) -> None:
 
 def discard(edition: EditionId) -> None:
     """Throw a draft away."""
-    from grids import drafts
+    from grids.ground import drafts
 
     with writing() as session:
         drafts.discard(session, edition)
@@ -134,7 +134,7 @@ def publish(
     has the right to run this on the machine, and noted as such.
     """
     from api.clock import system_clock
-    from grids import editions, succession
+    from grids.ground import editions, succession
 
     now = system_clock()
     with opened() as database:

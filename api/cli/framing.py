@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gis.crs import AnyFrame
     from gis.faults import CoverageReport
-    from grids.framing import ControlPoints, Reference
-    from grids.plan import GridSet
+    from grids.ground.framing import ControlPoints, Reference
+    from grids.ground.plan import GridSet
 
 __all__ = [
     "AcceptFrame",
@@ -74,7 +74,7 @@ class Evidence:
     def explaining(self) -> Iterator[None]:
         """Add, to a refusal of numbers that are no place in their frame, in which frame they would fit."""
         from gis.errors import InvalidInput
-        from grids.framing import with_fitting_frames
+        from grids.ground.framing import with_fitting_frames
 
         try:
             yield
@@ -88,7 +88,7 @@ class Evidence:
         self, report: CoverageReport, plan: GridSet, session: Session | None = None, on: date | None = None
     ) -> CoverageReport:
         """Return the report with what the evidence says, and the edition in force on a day where there is a session."""
-        from grids.framing import judge_frame, references_in_force
+        from grids.ground.framing import judge_frame, references_in_force
 
         in_force = [] if session is None or on is None else references_in_force(session, plan, on=on)
         references = [*in_force, *self.references]
@@ -97,7 +97,7 @@ class Evidence:
 
 def evidence(reference: Path | None, control_points: Path | None, accepted: str | None) -> Evidence:
     """Read the evidence that a command was given."""
-    from grids.framing import read_control_points, read_reference
+    from grids.ground.framing import read_control_points, read_reference
 
     return Evidence(
         references=() if reference is None else (read_reference(reference),),

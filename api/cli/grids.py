@@ -30,7 +30,7 @@ from api.cli.plan import plan
 if TYPE_CHECKING:
     from gis.faults import CoverageReport
     from gis.repair import Wishes
-    from grids.plan import GridSet
+    from grids.ground.plan import GridSet
 
 __all__ = ["commands", "planned"]
 
@@ -125,8 +125,8 @@ def load(
     A grid with faults is stored too, so that they can be looked at, but cannot be published: exit 1.
     """
     from api.clock import system_clock
-    from grids import editions
-    from grids.mapping import read_mapping
+    from grids.ground import editions
+    from grids.ground.mapping import read_mapping
 
     if frame is None and (mapping is None or read_mapping(mapping).frame is None):
         raise typer.BadParameter(f"say what the coordinates are counted in: {FRAMES}", param_hint="--frame")
@@ -158,7 +158,7 @@ def load(
 @commands.command("list")
 def list_editions(as_json: AsJson = False) -> None:
     """List all editions, the newest first."""
-    from grids import editions
+    from grids.ground import editions
 
     with reading() as session:
         found = [
@@ -212,7 +212,7 @@ def diff(
     """Compare two editions: areas that came, went, were cut or named anew, and their households."""
     from dataclasses import asdict
 
-    from grids import comparing, editions
+    from grids.ground import comparing, editions
 
     with reading() as session:
         found = comparing.compare(editions.areas_of(session, before), editions.areas_of(session, after))
@@ -241,8 +241,8 @@ def planned(
     encoding: str | None = None,
 ) -> GridSet:
     """Read a file of areas, as its mapping says, into a plan of an edition."""
-    from grids.mapping import read_mapping
-    from grids.plan import plan_edition
+    from grids.ground.mapping import read_mapping
+    from grids.ground.plan import plan_edition
 
     known = None if mapping is None else read_mapping(mapping)
     declared = frame or (None if known is None else known.frame)
@@ -260,8 +260,8 @@ def _checked(
     known: Evidence,
     wishes: Wishes | None,
 ) -> tuple[GridSet, CoverageReport]:
-    from grids.plan import check_plan
-    from grids.repairs import repair_plan
+    from grids.ground.plan import check_plan
+    from grids.ground.repairs import repair_plan
 
     with progress(2, "step", "reading and checking") as bar:
         with known.explaining():

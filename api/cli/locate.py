@@ -111,7 +111,7 @@ def _place(
     import pandas as pd
 
     from grids.csvtables import partial
-    from grids.framing import PointSample
+    from grids.ground.framing import PointSample
     from grids.locating import Placed, agreement, place_table
 
     lon, lat, frame = where
@@ -156,7 +156,8 @@ def _level_columns(level: GridLevel) -> tuple[str, str]:
 
 def _atlas(edition: int | None, file: Path | None, mapping: Path | None, now: datetime) -> Atlas:
     from api.cli.grids import planned
-    from grids import atlas, editions
+    from grids import atlas
+    from grids.ground import editions
     from grids.rules.calendar import local_day
 
     if file is not None:

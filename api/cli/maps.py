@@ -199,7 +199,8 @@ def _window(
     edition: str,
     now: datetime,
 ) -> Window:
-    from grids import atlas, editions
+    from grids import atlas
+    from grids.ground import editions
     from grids.measures import Window
     from grids.rules.calendar import local_day
     from grids.rules.codes import level_of
@@ -213,7 +214,7 @@ def _window(
 
 
 def _say_grid(drawn: GridMap, session: Session, window: Window, words: Words) -> None:
-    from grids import editions
+    from grids.ground import editions
     from maps import say_grid
 
     name = "" if window.edition is None else editions.get(session, window.edition).name

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from api.cli.maps import Language
     from gis.faults import CoverageReport
     from gis.repair import Wishes
-    from grids.plan import GridSet
+    from grids.ground.plan import GridSet
 
 __all__ = ["Clip", "Gaps", "Page", "Slivers", "wished", "write_fixed", "write_page"]
 
@@ -53,7 +53,7 @@ def wished(slivers: float, clip: float, gaps: float) -> Wishes:
 def write_fixed(plan: GridSet, path: Path) -> None:
     """Write the areas of a repaired plan to a file that loads without a mapping."""
     from grids.exports import write_areas
-    from grids.repairs import file_areas
+    from grids.ground.repairs import file_areas
 
     write_areas(file_areas(plan), path, layer="grids")
     left_out = f"; {len(plan.left_out)} areas without a code are not in it" if plan.left_out else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from gis.partition import Draft
-    from grids.planner import Buildings
+    from grids.ground.planner import Buildings
 
 __all__ = ["plan"]
 
@@ -85,8 +85,8 @@ def plan(
     borders along barriers. Exit 1 when what is needed is missing or wrong.
     """
     from api.i18n import words_in
-    from grids import planner
     from grids.exports import kind_of, write_areas
+    from grids.ground import planner
     from maps.plan import size_reason
 
     keep_apart((output, page, into), (buildings, grids, barriers))
@@ -174,7 +174,7 @@ def _chosen(draft: int, count: int) -> int:
 def _errors(into: Path) -> int:
     """Return how many faults the gate finds in the written file that would stop a publication."""
     from api.cli.grids import planned
-    from grids.plan import check_plan
+    from grids.ground.plan import check_plan
 
     return len(check_plan(planned(into, None)).errors)
 

@@ -27,7 +27,7 @@ def check(area: Area = None, as_json: AsJson = False) -> None:
     outside their area, rules of one kind that share days.
     """
     from api.clock import system_clock
-    from grids import dutycheck
+    from grids.duty import dutycheck
     from grids.rules.calendar import local_day
 
     with reading() as session:
@@ -61,8 +61,8 @@ def load(
     mapping names other columns under [columns] and what holds for every row under [values].
     """
     from api.clock import system_clock
-    from grids import responsibilities
-    from grids.responsibilities import DutyMapping, read_duty_mapping
+    from grids.duty import responsibilities
+    from grids.duty.responsibilities import DutyMapping, read_duty_mapping
     from grids.rules.calendar import local_day
 
     known = DutyMapping() if mapping is None else read_duty_mapping(mapping)
@@ -93,7 +93,7 @@ def list_rules(
     as_json: AsJson = False,
 ) -> None:
     """List rules by area and category: those for an area, for what lies in it and for what it lies in."""
-    from grids import responsibilities
+    from grids.duty import responsibilities
 
     with reading() as session:
         found = [

@@ -22,7 +22,8 @@ from api.pages.forms import Filled, day_of, text_of
 from api.pages.names import Names
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
-from grids import directory, editions, measures
+from grids import directory, measures
+from grids.ground import editions
 from grids.measures import HotspotMetric, ResponseMetric, Window
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.codes import level_of

@@ -15,7 +15,7 @@ from api.pages.layout import query_of
 from api.pages.names import Names
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
-from grids.coverage import Coverage, EmptyPost, coverage
+from grids.ground.coverage import Coverage, EmptyPost, coverage
 from grids.rules.calendar import local_day
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.rules.permissions import DUTY_KEEPERS, Role, require_area, require_role

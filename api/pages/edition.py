@@ -21,9 +21,10 @@ from api.pages.names import Names
 from api.pages.visit import Sent, Visit, Visiting
 from api.uploads import opened
 from gis.errors import CityError, Conflict, InvalidInput, NotFound
-from grids import atlas, drafts, editions
-from grids.editions import Entry
-from grids.redraw import Operation, OperationKind
+from grids import atlas
+from grids.ground import drafts, editions
+from grids.ground.editions import Entry
+from grids.ground.redraw import Operation, OperationKind
 from grids.rules.calendar import local_day
 from grids.rules.levels import TOP_DOWN, GridLevel
 from grids.rules.permissions import signature

@@ -18,7 +18,7 @@ from api.pages.names import Names
 from api.pages.visit import Sent, Visit, Visiting
 from api.uploads import LIMITS, Upload, load_upload, opened
 from gis.errors import CityError, InvalidInput
-from grids import drafts, editions
+from grids.ground import drafts, editions
 from grids.rules.calendar import local_day
 from grids.rules.permissions import require_grid_keeper, signature
 from grids.tables import Edition

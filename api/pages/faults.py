@@ -14,8 +14,8 @@ from typing import Any
 
 from api.i18n import Words
 from gis.faults import FaultKind, Severity
-from grids.editions import Entry
-from grids.gate import CELL_HOUSEHOLDS, MOST_CELL_PEOPLE
+from grids.ground.editions import Entry
+from grids.ground.gate import CELL_HOUSEHOLDS, MOST_CELL_PEOPLE
 from grids.rules.levels import CODE_LENGTH, GridLevel
 
 __all__ = ["MOST_LISTED", "FaultList", "FaultRow", "FaultWords", "listed"]

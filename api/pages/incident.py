@@ -19,8 +19,9 @@ from api.pages.timeline import limit_words, steps
 from api.pages.visit import Sent, Visit, Visiting
 from api.pages.why import choices
 from gis.errors import CityError, InvalidInput, NotFound
-from grids import atlas, incidents, register
-from grids.incidents import CallbackAnswer
+from grids import atlas, register
+from grids.acts import incidents
+from grids.acts.incidents import CallbackAnswer
 from grids.register import Action, CaseFile
 from grids.rules.calendar import local_day
 from grids.rules.grading import Grade

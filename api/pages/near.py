@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from api.deps import ReadOnly
 from api.pages.names import Names
 from api.pages.visit import Visit
-from grids import duties
 from grids.atlas import Place
-from grids.duties import Duty, SpecialGrid
+from grids.duty import duties
+from grids.duty.duties import Duty, SpecialGrid
 from grids.nearby import Nearby, nearest
 from grids.register import position
 from grids.rules.calendar import local_day

@@ -21,9 +21,10 @@ from api.pages.names import Names
 from api.pages.near import answering_at
 from api.pages.visit import Sent, Visit, Visiting
 from gis.errors import CityError, InvalidInput
-from grids import atlas, directory, incidents, repeats
+from grids import atlas, directory, repeats
+from grids.acts import incidents
+from grids.acts.incidents import Report
 from grids.atlas import BORDER_M, Place
-from grids.incidents import Report
 from grids.rules.calendar import local_day
 from grids.rules.lifecycle import Channel
 from grids.rules.permissions import Role

@@ -20,14 +20,15 @@ from api.pages.layout import see_other
 from api.pages.timeline import steps
 from api.pages.visit import Sent, Visit, Visiting
 from gis.errors import CityError, InvalidInput, NotFound
-from grids import joint, register, tasks, whistles
-from grids.joint import Draft
+from grids import register
+from grids.acts import joint, tasks, whistles
+from grids.acts.joint import Draft
+from grids.acts.tasks import CheckIn
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.limits import Limit
 from grids.rules.tasks import CheckInMethod, TaskRole
 from grids.rules.whistles import WhistleType
 from grids.tables import Task, Whistle
-from grids.tasks import CheckIn
 
 __all__ = ["router", "whistle_page"]
 

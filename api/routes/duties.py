@@ -12,7 +12,7 @@ from api.routes.query import Area, Category
 from api.schemas.base import FrameCode, ShortCode
 from api.schemas.duties import CoverageOut, NearbyOut
 from grids import atlas
-from grids.coverage import coverage
+from grids.ground.coverage import coverage
 from grids.nearby import NEAR_M, nearest
 from grids.rules.calendar import local_day
 from grids.rules.levels import GridLevel

@@ -25,8 +25,8 @@ from api.schemas.editions import (
     ReportOut,
 )
 from api.uploads import Upload, load_upload, opened
-from grids import drafts, editions
-from grids.redraw import Operation
+from grids.ground import drafts, editions
+from grids.ground.redraw import Operation
 from grids.rules.permissions import require_grid_keeper, signature
 
 __all__ = ["router"]

@@ -16,7 +16,8 @@ from api.problems import answers
 from api.routes.query import Area, Bbox, Category
 from api.schemas.base import AreaCode, FrameCode
 from api.schemas.places import LocationOut, PersonOut
-from grids import atlas, directory, duties
+from grids import atlas, directory
+from grids.duty import duties
 from grids.rules.calendar import local_day
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import require_area

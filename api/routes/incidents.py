@@ -26,7 +26,8 @@ from api.schemas.incidents import (
     VerifyIn,
 )
 from api.schemas.whistles import ResultIn, WhistleIn, WhistleOut
-from grids import incidents, joint, planned, register, whistles
+from grids import register
+from grids.acts import incidents, joint, planned, whistles
 from grids.register import Filters
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import IncidentStatus

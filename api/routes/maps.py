@@ -23,7 +23,8 @@ from api.problems import BadRequest, answers
 from api.routes.query import Area
 from api.routes.window import Figures, MapChosen
 from gis.errors import InvalidInput
-from grids import atlas, editions, measures
+from grids import atlas, measures
+from grids.ground import editions
 from grids.measures import HotspotMetric, ResponseMetric
 from grids.rules.calendar import local_day
 from grids.rules.levels import child_level

@@ -13,7 +13,8 @@ from api.routes.query import Cursor, Limit
 from api.schemas.base import ShortCode, TaskId
 from api.schemas.tasks import CheckInIn, CompleteIn, RespondIn, ScoreIn, TaskListOut, TaskOut
 from api.schemas.whistles import CommentIn
-from grids import planned, register, tasks
+from grids import register
+from grids.acts import planned, tasks
 from grids.rules.permissions import Actor
 from grids.rules.tasks import TaskStatus
 

@@ -21,7 +21,8 @@ from api.schemas.whistles import (
     WhistleListOut,
     WhistleOut,
 )
-from grids import joint, planned, register, whistles
+from grids import register
+from grids.acts import joint, planned, whistles
 from grids.rules.whistles import WhistleLevel, WhistleStatus
 
 __all__ = ["router"]

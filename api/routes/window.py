@@ -11,7 +11,8 @@ from fastapi import Depends, Query
 from api.deps import Me, Now, PageMe, ReadOnly
 from api.routes.query import Area, Category, From, To
 from api.schemas.base import moment_from
-from grids import directory, editions
+from grids import directory
+from grids.ground import editions
 from grids.measures import Window
 from grids.rules.calendar import local_day
 from grids.rules.codes import level_of

@@ -8,8 +8,8 @@ from datetime import date
 from pydantic import Field
 
 from api.schemas.base import Answer, AreaCode
-from grids.coverage import Coverage
-from grids.duties import Duty, SpecialGrid
+from grids.duty.duties import Duty, SpecialGrid
+from grids.ground.coverage import Coverage
 from grids.nearby import Nearby, NearPerson, NearStation
 from grids.rules.departments import StationKind
 from grids.rules.levels import GridLevel

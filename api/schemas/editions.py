@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.schemas.base import Answer, Body, Line, Shown
-from grids.impact import Impact
-from grids.redraw import NoteKind
+from grids.ground.impact import Impact
+from grids.ground.redraw import NoteKind
 from grids.rules.levels import GridLevel
 from grids.tables import Edition, EditionStatus, OpenCases
 

@@ -26,7 +26,7 @@ from api.schemas.base import (
 from api.schemas.places import AskedOut, PlacementOut
 from api.schemas.tasks import ActionOut, TaskOut, may_call, of_task
 from api.schemas.whistles import ClockOut, WhistleBrief
-from grids.incidents import CallbackAnswer, Report
+from grids.acts.incidents import CallbackAnswer, Report
 from grids.register import CaseFile, Receipt, position
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.explanation import What

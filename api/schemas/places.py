@@ -10,7 +10,7 @@ from api.schemas.base import Answer, AreaCode, ShortCode
 from api.schemas.duties import DecidedByOut, DutyDepartmentOut, SpecialGridOut
 from grids import atlas
 from grids.atlas import Place, levels_of
-from grids.duties import Duty, SpecialGrid
+from grids.duty.duties import Duty, SpecialGrid
 from grids.rules.departments import DepartmentKind
 from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel

@@ -8,12 +8,12 @@ from decimal import Decimal
 from pydantic import Field
 
 from api.schemas.base import Answer, Body, FrameCode, Line, Moment, Passage, Phone, Real, Shown, Whole
+from grids.acts.tasks import CheckIn
 from grids.register import Action, TaskRow
 from grids.rules.permissions import Actor
 from grids.rules.phones import mask_phone
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
 from grids.tables import Incident, Score, Task, Whistle
-from grids.tasks import CheckIn
 
 __all__ = [
     "ActionOut",

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.schemas.base import Answer, AreaCode, Body, Line, Moment, Passage, Phone, Real, ShortCode, Shown
 from api.schemas.places import Named
 from api.schemas.tasks import ActionOut, TaskOut, masked, may_call, of_task
-from grids.joint import Draft
+from grids.acts.joint import Draft
 from grids.register import WhistleFile
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.limits import Limit, Unit

@@ -1,7 +1,7 @@
 """What people do with a made-up case at levels 1 and 2, act by act, named as the use cases are.
 
-Each function does to a `Chronicle` what its namesake in `grids.incidents`, `grids.ladder` and `grids.whistles`
-does to a `Case`.
+Each function does to a `Chronicle` what its namesake in `grids.acts` (`incidents`, `ladder`, `whistles`) does to a
+`Case`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from grids.acts.ladder import NOT_WHISTLED
 from grids.demo.chronicle import Chronicle, Thing, maker
-from grids.duties import Duty
-from grids.ladder import NOT_WHISTLED
+from grids.duty.duties import Duty
 from grids.rules import explanation
 from grids.rules.deadlines import SECOND_HANDLING, DeadlineKind
 from grids.rules.grading import Grade, limits_for

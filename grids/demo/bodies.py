@@ -21,7 +21,7 @@ from grids import catalogue
 from grids.demo.copying import ewkb, reserve, write
 from grids.demo.ground import Ground
 from grids.demo.names import DISTRICTS, landline, mobile, people_names
-from grids.duties import Duty, duty_from
+from grids.duty.duties import Duty, duty_from
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import DepartmentRule, shipped_departments
 from grids.rules.levels import GridLevel
@@ -42,7 +42,7 @@ class Body:
 
 @dataclass
 class Duties:
-    """The responsibility list, held in memory as it stands all year: the same answer as `grids.duties.duty_for`."""
+    """The responsibility list, held in memory as it stands all year; answers as `grids.duty.duties.duty_for` does."""
 
     on: date
     _rows: dict[int, dict[str, Any]] = field(default_factory=dict)

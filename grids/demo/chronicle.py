@@ -1,10 +1,9 @@
 """One made-up case as the use cases would have written it: rows of all tables, legal by the state tables.
 
 A year of cases through the use cases themselves would take an hour. So a chronicle does in memory what
-`grids.case`, `grids.incidents`, `grids.ladder`, `grids.joint` and `grids.tasks` do in the database, act by act
-and with the same names: states only change as the machines allow and to those whom they allow, clocks start,
-stop and run out, and every step joins the hash chain. Only the messages are left out: nobody wants a year of
-them in the inbox.
+`grids.acts` (`case`, `incidents`, `ladder`, `joint`, `tasks`) do in the database, act by act and with the same
+names: states only change as the machines allow and to those whom they allow, clocks start, stop and run out, and
+every step joins the hash chain. Only the messages are left out: nobody wants a year of them in the inbox.
 """
 
 from __future__ import annotations

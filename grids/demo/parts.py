@@ -1,6 +1,6 @@
 """What departments and the town do under a made-up level-3 whistle, act by act, named as the use cases are.
 
-Each function does to a `Chronicle` what its namesake in `grids.joint` and `grids.tasks` does to a `Case`.
+Each function does to a `Chronicle` what its namesake in `grids.acts.joint` and `grids.acts.tasks` does to a `Case`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from grids.acts.tasks import FORMULA
 from grids.demo.acts import resolve
 from grids.demo.chronicle import Chronicle, Thing
 from grids.demo.copying import Sheets
@@ -20,7 +21,6 @@ from grids.rules.tasks import TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.trace import rendered
 from grids.rules.whistles import WhistleStatus, WhistleType
 from grids.tables import Score, Task
-from grids.tasks import FORMULA
 
 __all__ = ["archive", "check_in", "complete", "confirm", "respond", "score", "start", "submit", "verify"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from grids import incidents, tasks, whistles
+from grids.acts import incidents, tasks, whistles
+from grids.acts.incidents import CallbackAnswer
+from grids.acts.tasks import CheckIn
 from grids.demo.names import mobile
 from grids.demo.stage import Stage, Story
-from grids.incidents import CallbackAnswer
 from grids.rules.permissions import Role
 from grids.rules.tasks import CheckInMethod, TaskRole
 from grids.rules.whistles import WhistleLevel
 from grids.tables import Incident, Solved, Task
-from grids.tasks import CheckIn
 
 __all__ = ["answers", "arrivals", "called", "minutes", "other_cell", "solved_by_town", "to_town"]
 

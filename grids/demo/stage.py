@@ -16,12 +16,13 @@ import shapely
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grids import deadlines, incidents
+from grids import deadlines
+from grids.acts import incidents
+from grids.acts.incidents import Report
 from grids.demo.ground import Ground
 from grids.demo.names import mobile
 from grids.demo.people import Staff
 from grids.demo.places import Gazetteer
-from grids.incidents import Report
 from grids.rules.calendar import SHANGHAI, WorkCalendar, local_day
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel

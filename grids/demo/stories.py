@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from grids import incidents, joint, ladder, tasks, whistles
+from grids.acts import incidents, joint, ladder, tasks, whistles
+from grids.acts.joint import Draft
 from grids.demo.places import GARAGE
 from grids.demo.scenes import answers, arrivals, called, minutes, other_cell, solved_by_town, to_town
 from grids.demo.stage import Stage, Story
-from grids.joint import Draft
 from grids.rules.permissions import Role
 from grids.rules.whistles import WhistleLevel, WhistleType
 from grids.tables import Deadline

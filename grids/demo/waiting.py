@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import datetime, timedelta
 
-from grids import incidents, joint, ladder, whistles
+from grids.acts import incidents, joint, ladder, whistles
+from grids.acts.joint import Draft
 from grids.demo.scenes import answers, arrivals, minutes, other_cell, to_town
 from grids.demo.stage import Stage, Story
-from grids.joint import Draft
 from grids.rules.permissions import Role
 from grids.rules.whistles import WhistleLevel, WhistleType
 from grids.tables import Incident, Task

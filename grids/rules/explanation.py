@@ -223,7 +223,7 @@ def people(answering: Iterable[Mapping[str, Any]], *, at: datetime) -> Entry:
 
 
 class Deciding(Protocol):
-    """What `departments` needs of a `grids.duties.Duty`."""
+    """What `departments` needs of a `grids.duty.duties.Duty`."""
 
     @property
     def kind(self) -> RuleKind:

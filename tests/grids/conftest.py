@@ -14,9 +14,10 @@ from shapely.geometry import MultiPolygon
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from grids import directory, incidents, ladder
+from grids import directory
+from grids.acts import incidents, ladder
+from grids.acts.incidents import Report
 from grids.founding import ensure_defaults
-from grids.incidents import Report
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel
 from grids.rules.permissions import Actor, Role

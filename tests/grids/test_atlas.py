@@ -13,10 +13,11 @@ from shapely.geometry import MultiPolygon
 from sqlalchemy import func, select, text
 
 from gis.errors import InvalidInput, NotFound, Unavailable
-from grids import atlas, editions
+from grids import atlas
 from grids.demo.ground import make_ground
 from grids.demo.scales import SIZES, Scale
-from grids.plan import check_plan, plan_edition
+from grids.ground import editions
+from grids.ground.plan import check_plan, plan_edition
 from grids.rules.levels import GridLevel
 from grids.tables import Edition, EditionStatus, Grid, Placement
 

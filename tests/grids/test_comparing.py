@@ -6,7 +6,7 @@ import geopandas as gpd
 import pytest
 from shapely import box
 
-from grids.comparing import compare
+from grids.ground.comparing import compare
 
 STEP = 0.01
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from gis.errors import Conflict
 from grids.accounts import hash_password
-from grids.contents import Contents, contents_of, empty_demo, shared_logins
+from grids.ground.contents import Contents, contents_of, empty_demo, shared_logins
 from grids.rules.permissions import Role
 from grids.tables import Edition, Incident, Person, Trace
 

@@ -12,8 +12,8 @@ from shapely.geometry import MultiPolygon
 from sqlalchemy import delete, update
 
 from gis.errors import InvalidInput, NotFound
-from grids.coverage import coverage, empty_posts
-from grids.dutycheck import DutyFault, check
+from grids.duty.dutycheck import DutyFault, check
+from grids.ground.coverage import coverage, empty_posts
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Role
 from grids.rules.responsibilities import RuleKind

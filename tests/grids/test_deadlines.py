@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grids import calendars, deadlines, incidents, whistles
+from grids import calendars, deadlines
+from grids.acts import incidents, whistles
 from grids.rules.lifecycle import Channel
 from grids.rules.whistles import WhistleLevel
 from grids.tables import CalendarDay, Deadline

@@ -13,7 +13,9 @@ from sqlalchemy import Engine, case, func, select
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict
-from grids import accounts, atlas, demo, directory, duties, incidents, measures, trace
+from grids import accounts, atlas, demo, directory, measures, trace
+from grids.acts import incidents
+from grids.duty import duties
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.deadlines import DeadlineKind, Outcome
 from grids.rules.departments import StationKind

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import func, select
 
 from gis.errors import Conflict, Forbidden, InvalidInput
-from grids import deadlines, incidents, joint, register, tasks, trace, whistles
-from grids.incidents import CallbackAnswer
-from grids.joint import Draft
+from grids import deadlines, register, trace
+from grids.acts import incidents, joint, tasks, whistles
+from grids.acts.incidents import CallbackAnswer
+from grids.acts.joint import Draft
 from grids.rules.lifecycle import IncidentStatus
 from grids.rules.permissions import Role
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus

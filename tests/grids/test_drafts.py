@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from gis.errors import Conflict, CoverageBroken, Forbidden, InvalidInput
 from gis.faults import CoverageReport, Fault, FaultKind
-from grids import atlas, drafts, editions, succession
-from grids.redraw import Operation
+from grids import atlas
+from grids.ground import drafts, editions, succession
+from grids.ground.redraw import Operation
 from grids.rules.calendar import local_day
 from grids.tables import Edition, EditionStatus, Grid
 

@@ -11,7 +11,8 @@ from shapely import Point, box
 from shapely.geometry import MultiPolygon
 
 from gis.errors import NotFound
-from grids import directory, duties
+from grids import directory
+from grids.duty import duties
 from grids.rules.permissions import Role
 from grids.rules.responsibilities import RuleKind
 from grids.rules.whistles import WhistleLevel

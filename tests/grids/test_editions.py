@@ -10,10 +10,11 @@ import pytest
 from shapely import Polygon, box, to_geojson
 
 from gis.errors import Conflict, CoverageBroken, NotFound, Unavailable
-from grids import atlas, editions
-from grids.comparing import compare
-from grids.mapping import read_mapping
-from grids.plan import check_plan, plan_edition
+from grids import atlas
+from grids.ground import editions
+from grids.ground.comparing import compare
+from grids.ground.mapping import read_mapping
+from grids.ground.plan import check_plan, plan_edition
 from grids.tables import Edition, EditionStatus
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -138,7 +138,7 @@ def test_no_clock_runs_for_it_and_nobody_is_messaged(city, bring):
 
 
 def test_an_imported_report_can_be_taken_up_like_any_other(city, bring):
-    from grids import incidents
+    from grids.acts import incidents
 
     bring({"closed": ""})
 

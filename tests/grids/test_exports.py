@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 
 from gis.errors import InvalidInput, NotFound
 from gis.faults import CoverageReport, Fault, FaultKind, Severity
-from grids import editions
 from grids.exports import INCIDENT_COLUMNS, export_edition, export_incidents, write_faults
-from grids.plan import check_plan, plan_edition
+from grids.ground import editions
+from grids.ground.plan import check_plan, plan_edition
 from grids.register import Filters
 from grids.rules.lifecycle import IncidentStatus
 from grids.tables import Edition, Grid

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from grids import calendars, directory, duties
+from grids import calendars, directory
+from grids.duty import duties
 from grids.founding import ensure_defaults
 from grids.rules.categories import shipped_categories
 from grids.rules.departments import shipped_departments

@@ -14,9 +14,9 @@ from shapely import box, to_geojson
 from gis.crs import Frame, admit_frame, from_storage, parse_frame
 from gis.errors import CoverageBroken, InvalidInput
 from gis.faults import FaultKind, Severity
-from grids import editions, framing
 from grids.atlas import Atlas
-from grids.framing import (
+from grids.ground import editions, framing
+from grids.ground.framing import (
     PointSample,
     judge_frame,
     read_control_points,
@@ -24,7 +24,7 @@ from grids.framing import (
     references_in_force,
     with_fitting_frames,
 )
-from grids.plan import check_plan, plan_edition
+from grids.ground.plan import check_plan, plan_edition
 from grids.rules.levels import GridLevel
 
 XUZHOU = Path(__file__).parents[2].parent / "shared" / "data" / "xuzhou_grids_bd09.geojson"

@@ -9,7 +9,7 @@ import shapely
 from shapely.geometry import box
 
 from gis.faults import Fault, FaultKind, Severity
-from grids.gate import Accepted, check_grid
+from grids.ground.gate import Accepted, check_grid
 
 WEST, EAST = box(117.0, 34.0, 117.01, 34.01), box(117.01, 34.0, 117.02, 34.01)
 

@@ -8,9 +8,9 @@ import shapely
 
 from benchmarks.damage import KINDS, METRE, Seeded, sound_grid, spoil
 from gis.faults import CoverageReport, FaultKind, Severity
-from grids.gate import check_grid
-from grids.mapping import read_mapping
-from grids.plan import check_plan, plan_edition
+from grids.ground.gate import check_grid
+from grids.ground.mapping import read_mapping
+from grids.ground.plan import check_plan, plan_edition
 
 FREE_OF_FAULTS = ("just_over_the_border", "noise", "repeated_vertices")
 LEVELS = ("district", "town", "community", "building_group")

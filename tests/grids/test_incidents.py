@@ -9,8 +9,9 @@ from sqlalchemy import func, select, text
 
 from gis.crs import from_storage
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
-from grids import deadlines, incidents, trace, whistles
-from grids.incidents import CallbackAnswer
+from grids import deadlines, trace
+from grids.acts import incidents, whistles
+from grids.acts.incidents import CallbackAnswer
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import Role

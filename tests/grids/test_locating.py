@@ -188,8 +188,8 @@ def test_agreement_with_a_column_or_level_that_is_not_there_is_refused(atlas):
 
 @pytest.mark.skipif(not NYC.is_dir(), reason="the sample data of New York is not beside this checkout")
 def test_the_boroughs_of_new_york_are_those_that_the_city_gave():
-    from grids.mapping import read_mapping
-    from grids.plan import plan_edition
+    from grids.ground.mapping import read_mapping
+    from grids.ground.plan import plan_edition
 
     plan = plan_edition(NYC / "nyc_grids_4level.gpkg", read_mapping(MAPPING))
     table = pd.read_csv(NYC / "nyc311_incidents.csv.gz", dtype=str, keep_default_na=False)

@@ -9,7 +9,7 @@ import pytest
 from gis.crs import Frame
 from gis.errors import InvalidInput, NotFound
 from gis.faults import FaultKind
-from grids.mapping import read_mapping
+from grids.ground.mapping import read_mapping
 from grids.rules.levels import TOP_DOWN, GridLevel
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples" / "mappings").glob("*.toml"))

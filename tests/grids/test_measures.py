@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from gis.errors import InvalidInput
-from grids import measures, tasks, whistles
+from grids import measures
+from grids.acts import tasks, whistles
 from grids.measures import HotspotMetric, ResponseMetric, Window
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import IncidentStatus
@@ -192,7 +193,7 @@ def test_the_area_view_of_one_cell_has_the_cells_around_it(city):
 
 @pytest.fixture
 def issued_case(city):
-    from grids import joint
+    from grids.acts import joint
     from grids.rules.whistles import WhistleLevel
 
     incident = city.accepted(WhistleLevel.SECOND)

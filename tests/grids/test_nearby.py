@@ -13,8 +13,9 @@ from shapely.geometry import MultiPolygon
 from sqlalchemy import select
 
 from gis.errors import InvalidInput
-from grids import directory, joint
-from grids.ladder import Draft
+from grids import directory
+from grids.acts import joint
+from grids.acts.ladder import Draft
 from grids.nearby import nearest
 from grids.rules.departments import StationKind
 from grids.rules.levels import GridLevel

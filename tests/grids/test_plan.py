@@ -17,8 +17,8 @@ from gis.errors import InvalidInput
 from gis.faults import FaultKind
 from gis.files.kml import write_kml
 from gis.files.writing import KINDS_WRITTEN, write_areas
-from grids.mapping import read_mapping
-from grids.plan import check_plan, plan_edition
+from grids.ground.mapping import read_mapping
+from grids.ground.plan import check_plan, plan_edition
 from grids.rules.codes import follows
 from grids.rules.levels import GridLevel
 

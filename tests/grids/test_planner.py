@@ -13,11 +13,11 @@ from shapely.geometry import LineString, Point, Polygon, box
 from gis.errors import InvalidInput, NotFound, UnknownFrame
 from gis.geometry import as_multipolygon
 from gis.partition import SizeReason
-from grids import planner
 from grids.exports import write_areas
-from grids.gate import check_grid
-from grids.plan import check_plan, plan_edition
-from grids.planner import Columns
+from grids.ground import planner
+from grids.ground.gate import check_grid
+from grids.ground.plan import check_plan, plan_edition
+from grids.ground.planner import Columns
 
 DISTRICT, TOWN, HERE, THERE = "990101", "990101001", "990101001001", "990101001002"
 WEST, MIDDLE, EAST = box(117.60, 36.10, 117.61, 36.11), 117.61, box(117.61, 36.10, 117.62, 36.11)

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from gis.errors import CityError
-from grids import deadlines, incidents, joint, register, tasks, trace, whistles
-from grids.incidents import CallbackAnswer
-from grids.joint import Draft
+from grids import deadlines, register, trace
+from grids.acts import incidents, joint, tasks, whistles
+from grids.acts.incidents import CallbackAnswer
+from grids.acts.joint import Draft
 from grids.register import Action
 from grids.rules.deadlines import DeadlineKind, Outcome
 from grids.rules.lifecycle import Channel, IncidentStatus

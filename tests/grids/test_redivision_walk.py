@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import func, select
 
 from gis.errors import CityError
-from grids import deadlines, drafts, editions, incidents, measures, succession, trace, whistles
-from grids.incidents import CallbackAnswer, Report
-from grids.joint import Draft, blow
+from grids import deadlines, measures, trace
+from grids.acts import incidents, whistles
+from grids.acts.incidents import CallbackAnswer, Report
+from grids.acts.joint import Draft, blow
+from grids.ground import drafts, editions, succession
+from grids.ground.redraw import Operation
 from grids.measures import HotspotMetric, ResponseMetric, Window
-from grids.redraw import Operation
 from grids.rules.calendar import local_day
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel

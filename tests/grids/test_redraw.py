@@ -15,8 +15,8 @@ from shapely.geometry import LineString, MultiPolygon, Polygon, mapping
 
 from gis.errors import InvalidGeometry, InvalidInput
 from gis.redraw import size_m2
-from grids.gate import check_grid
-from grids.redraw import NoteKind, Operation, OperationKind, apply
+from grids.ground.gate import check_grid
+from grids.ground.redraw import NoteKind, Operation, OperationKind, apply
 
 WEST, SOUTH, STEP = 117.0, 36.0, 0.004  # a cell is some 360 m by 440 m
 DISTRICT = "990101"

@@ -16,8 +16,8 @@ from gis.lineage import changes_of, lineage
 from gis.locate import Locator
 from grids.demo.ground import make_ground
 from grids.demo.scales import Size
-from grids.gate import check_grid
-from grids.redraw import Operation, apply
+from grids.ground.gate import check_grid
+from grids.ground.redraw import Operation, apply
 from grids.rules.levels import GridLevel
 
 STEPS = 50

@@ -11,10 +11,10 @@ from shapely.geometry import box
 from gis.faults import FaultKind
 from gis.repair import Wishes
 from grids.exports import fault_table, write_areas
-from grids.gate import Accepted
-from grids.mapping import read_mapping
-from grids.plan import check_plan, plan_edition
-from grids.repairs import file_areas, repair_plan
+from grids.ground.gate import Accepted
+from grids.ground.mapping import read_mapping
+from grids.ground.plan import check_plan, plan_edition
+from grids.ground.repairs import file_areas, repair_plan
 
 M = 1e-5
 WHOLE = box(117.0, 36.0, 117.02, 36.01)

@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 
 from gis.crs import Frame, from_storage
 from gis.errors import CityError, InvalidInput
-from grids import duties, responsibilities
-from grids.dutycheck import check
-from grids.responsibilities import DutyMapping, read_duty_mapping
+from grids.duty import duties, responsibilities
+from grids.duty.dutycheck import check
+from grids.duty.responsibilities import DutyMapping, read_duty_mapping
 from grids.rules.responsibilities import RuleKind
 from grids.tables import Responsibility
 

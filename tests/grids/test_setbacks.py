@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from gis.errors import Conflict
-from grids import deadlines, incidents, joint, register, tasks, whistles
-from grids.incidents import CallbackAnswer
-from grids.joint import Draft
+from grids import deadlines, register
+from grids.acts import incidents, joint, tasks, whistles
+from grids.acts.incidents import CallbackAnswer
+from grids.acts.joint import Draft
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import IncidentStatus
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus

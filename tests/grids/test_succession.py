@@ -14,8 +14,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gis.errors import Forbidden
-from grids import atlas, deadlines, directory, editions, incidents, measures, succession
-from grids.incidents import Report
+from grids import atlas, deadlines, directory, measures
+from grids.acts import incidents
+from grids.acts.incidents import Report
+from grids.ground import editions, succession
 from grids.measures import HotspotMetric, Window
 from grids.rules.calendar import local_day
 from grids.rules.deadlines import Outcome

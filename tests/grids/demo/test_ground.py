@@ -9,7 +9,7 @@ from gis.faults import FaultKind
 from grids.demo.ground import make_ground
 from grids.demo.names import name_areas
 from grids.demo.scales import SIZES, Scale
-from grids.gate import check_grid
+from grids.ground.gate import check_grid
 from grids.rules.levels import GridLevel
 
 

@@ -1,6 +1,6 @@
 """The areas of one edition while they are drawn anew: a sheet that keeps codes, levels and shapes together.
 
-What the operations of `grids.redraw` have in common: finding areas by code, giving codes that were never used
+What the operations of `grids.ground.redraw` have in common: finding areas by code, giving codes that were never used
 before, moving an area with all that lies below it, giving neighbours the vertices that a new border needs, and
 keeping the totals of parents. No database.
 """

@@ -30,8 +30,8 @@ from gis.errors import InvalidInput
 from gis.faults import CoverageReport, Fault, FaultKind, Severity
 from gis.files.archives import FileLimits
 from gis.geometry import polygonal
-from grids.gate import Accepted, check_grid
-from grids.mapping import GridMapping, LevelSource
+from grids.ground.gate import Accepted, check_grid
+from grids.ground.mapping import GridMapping, LevelSource
 from grids.rules.codes import follows, number_children
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, parent_level
 

@@ -44,7 +44,7 @@ from gis.coverage import Tolerance
 from gis.crs import AnyFrame, parse_frame
 from gis.errors import InvalidInput, NotFound
 from gis.faults import FaultKind
-from grids.gate import ACCEPTABLE, Accepted
+from grids.ground.gate import ACCEPTABLE, Accepted
 from grids.rules.codes import PREFIX_PATTERN
 from grids.rules.levels import TOP_DOWN, GridLevel
 

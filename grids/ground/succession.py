@@ -25,8 +25,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from gis.crs import Frame
 from gis.errors import CityError, Conflict
 from gis.lineage import LEAST_SHARE, heir, lineage
-from grids import atlas, directory, ladder
-from grids.case import Case
+from grids import atlas, directory
+from grids.acts import ladder
+from grids.acts.case import Case
 from grids.rules import explanation
 from grids.rules.calendar import local_day
 from grids.rules.explanation import What

@@ -1,7 +1,7 @@
 """Drafts of the grid: begun from an edition that is there, drawn anew step by step, undone, checked, thrown away.
 
 A draft holds whole areas, so that it is looked at and exported as any edition is. What was done to it is kept as a
-list of operations (`grids.redraw`) with who did each: replayed on the edition that it is based on they give the
+list of operations (`grids.ground.redraw`) with who did each: replayed on the edition that it is based on they give the
 same areas again, and so the last one can be undone.
 """
 
@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from gis.coverage import Tolerance
 from gis.errors import Conflict
 from gis.faults import Fault, FaultKind, Severity
-from grids import editions, redraw
-from grids.gate import accepted_in, check_grid
-from grids.redraw import Operation
+from grids.ground import editions, redraw
+from grids.ground.gate import accepted_in, check_grid
+from grids.ground.redraw import Operation
 from grids.scope import under
 from grids.tables import Edition, EditionStatus, Grid
 
@@ -60,7 +60,7 @@ def operate(
 ) -> redraw.Redrawn:
     """Carry out one operation on a draft and check the whole of it again; return what it did.
 
-    Raises what `grids.redraw.apply` raises, naming the argument, and `Conflict`: "not_a_draft", "not_drawn_here"
+    Raises what `grids.ground.redraw.apply` raises, naming the argument, and `Conflict`: "not_a_draft", "not_drawn_here"
     for a draft that was loaded from a file (begin one from it first, then every step can be undone),
     "draft_is_a_base" while another is drawn from it.
     """

@@ -29,7 +29,7 @@ from gis.frames import Verdict, examine_borders, examine_control_points, examine
 from gis.readings import Reading, explained
 from grids import atlas
 from grids.csvtables import CsvSource
-from grids.plan import GridSet
+from grids.ground.plan import GridSet
 from grids.rules.levels import TOP_DOWN, GridLevel
 
 __all__ = [

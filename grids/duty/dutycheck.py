@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from gis.crs import STORAGE_SRID
 from grids import atlas
-from grids.coverage import coverage, touching
-from grids.responsibilities import OUTSIDE_M2
+from grids.duty.responsibilities import OUTSIDE_M2
+from grids.ground.coverage import coverage, touching
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.tables import Category, Department, Edition, Grid, Responsibility
 

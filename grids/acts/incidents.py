@@ -14,8 +14,11 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
-from grids import atlas, directory, duties, ladder, succession
-from grids.case import Case, next_number
+from grids import atlas, directory
+from grids.acts import ladder
+from grids.acts.case import Case, next_number
+from grids.duty import duties
+from grids.ground import succession
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.deadlines import SECOND_HANDLING, DeadlineKind, limit_of

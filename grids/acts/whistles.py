@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict
-from grids.case import Case
-from grids.ladder import last_level, pass_up, resolve_incident, said
+from grids.acts.case import Case
+from grids.acts.ladder import last_level, pass_up, resolve_incident, said
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.permissions import Actor, Role
 from grids.rules.phones import check_phone

@@ -76,7 +76,7 @@ class Difference:
 
 
 def compare(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Difference:
-    """Compare two editions as `grids.editions.areas_of` returns them."""
+    """Compare two editions as `grids.ground.editions.areas_of` returns them."""
     before, after = _mended(before), _mended(after)
     links = lineage(before, after)
     old, new = before.set_index("code"), after.set_index("code")

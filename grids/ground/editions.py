@@ -23,11 +23,12 @@ from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, CoverageBroken, Forbidden, InvalidInput, NotFound
 from gis.faults import CoverageReport
 from gis.plane import areas_m2
-from grids import atlas, succession
+from grids import atlas
 from grids.founding import ensure_defaults
-from grids.impact import Impact
-from grids.impact import impact as look_at
-from grids.plan import GridSet
+from grids.ground import succession
+from grids.ground.impact import Impact
+from grids.ground.impact import impact as look_at
+from grids.ground.plan import GridSet
 from grids.rules.levels import GridLevel
 from grids.tables import Edition, EditionStatus, Grid, OpenCases
 
@@ -90,7 +91,7 @@ def load(
 
 
 def store_areas(session: Session, edition_id: int, frame: gpd.GeoDataFrame) -> None:
-    """Store areas of an edition; columns as in `grids.plan.GridSet`, none without a shape."""
+    """Store areas of an edition; columns as in `grids.ground.plan.GridSet`, none without a shape."""
     if "size_reason" not in frame:
         frame = frame.assign(size_reason=None)
     rows = [
@@ -140,7 +141,7 @@ def publish(
     """Put a draft into force from its effective date; what it replaces ends on that day.
 
     open_cases : what becomes of open incidents of the editions that it replaces; the worker brings them over when
-    the day has come (`grids.succession`). A district's first publication also brings the shipped defaults
+    the day has come (`grids.ground.succession`). A district's first publication also brings the shipped defaults
     (`grids.founding`).
     Raises `CoverageBroken` ("edition_has_faults") for a draft with errors, `Forbidden` ("second_person_needed") when
     it replaces another and `by` drew it, `Conflict` for an edition that is no draft, that would begin before the

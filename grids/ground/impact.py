@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from gis.lineage import LEAST_SHARE, ChangeKind, changes_of, lineage
 from grids import atlas
+from grids.ground.succession import Heritage, cell_for, heritage_between, in_districts
 from grids.rules.calendar import local_day
-from grids.succession import Heritage, cell_for, heritage_between, in_districts
 from grids.tables import IS_OPEN, Edition, Grid, Incident, Placement, Post, Responsibility
 
 __all__ = ["Impact", "Moving", "impact"]

@@ -21,8 +21,8 @@ import pandas as pd
 from gis.crs import STORAGE_SRID
 from gis.errors import CityError, InvalidInput
 from gis.geometry import as_multipolygon
-from grids import redrawing
-from grids.drawing import Area, Drawing, Note, NoteKind
+from grids.ground import redrawing
+from grids.ground.drawing import Area, Drawing, Note, NoteKind
 from grids.rules.levels import GridLevel
 
 __all__ = ["COLUMNS", "Note", "NoteKind", "Operation", "OperationKind", "Redrawn", "apply"]

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from gis.crs import metres_between, parse_frame, to_storage
 from gis.errors import Conflict, Forbidden, InvalidInput
-from grids.case import Case
-from grids.ladder import resolve_incident, resume_handling, said, send_task_back, tasks_of
+from grids.acts.case import Case
+from grids.acts.ladder import resolve_incident, resume_handling, said, send_task_back, tasks_of
 from grids.rules.assessment import TOWN_WEIGHTS, score_town, shown
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.lifecycle import INCIDENT, IncidentStatus

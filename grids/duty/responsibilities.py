@@ -36,9 +36,9 @@ from gis.areas import read_areas
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput, NotFound
 from grids import atlas
-from grids.coverage import touching
 from grids.csvtables import CsvSource
-from grids.duties import in_force
+from grids.duty.duties import in_force
+from grids.ground.coverage import touching
 from grids.rules.dutysheet import LIST_COLUMNS, PLACE_COLUMNS, DutyRow, Fault, Known, read_duty
 from grids.rules.responsibilities import RuleKind
 from grids.tables import Category, Department, DutyBasis, Edition, Grid, Responsibility

@@ -12,7 +12,7 @@ import geopandas as gpd
 
 from gis.faults import CoverageReport
 from gis.repair import Wishes, repair
-from grids.plan import GridSet, check_plan
+from grids.ground.plan import GridSet, check_plan
 
 __all__ = ["FILE_COLUMNS", "file_areas", "repair_plan"]
 

@@ -83,7 +83,7 @@ def check_grid(
 ) -> CoverageReport:
     """Hold a whole grid against all its rules.
 
-    frame : one row an area, as `grids.plan.plan_edition` returns it: code, level, parent_code, geometry, and
+    frame : one row an area, as `grids.ground.plan.plan_edition` returns it: code, level, parent_code, geometry, and
         where known source_code, households, population, size_reason, derived.
     problems : by row, why an area has no shape. faults : what was found wrong before, taken over.
     hidden : areas that could not become rows (one of `faults` says why), so that they make no gap besides.

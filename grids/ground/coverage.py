@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gis.errors import InvalidInput
 from grids import atlas
-from grids.duties import in_force
+from grids.duty.duties import in_force
 from grids.rules.codes import level_of
 from grids.rules.coverage import Hole, holes, leads_by_cell, shared, worst
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, child_level

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from gis.errors import Conflict, InvalidInput, NotFound
-from grids import duties
-from grids.case import Case, next_number
+from grids.acts.case import Case, next_number
+from grids.duty import duties
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI
 from grids.rules.deadlines import DeadlineKind, limit_of

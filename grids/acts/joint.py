@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from gis.errors import Conflict, InvalidInput
 from grids import directory
-from grids.case import Case
-from grids.ladder import NOT_WHISTLED, Draft, blow_second, pass_up, said, tasks_of
+from grids.acts.case import Case
+from grids.acts.ladder import NOT_WHISTLED, Draft, blow_second, pass_up, said, tasks_of
 from grids.rules import explanation
 from grids.rules.deadlines import CHECK_IN_GRACE, DeadlineKind, confirm_limit, limit_of
 from grids.rules.limits import Limit, Unit, due, earliest_due

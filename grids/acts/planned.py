@@ -13,7 +13,7 @@ from typing import NoReturn
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict
-from grids.case import Case
+from grids.acts.case import Case
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.permissions import Actor
 from grids.rules.tasks import TASK

@@ -29,7 +29,7 @@ from gis.partition import Draft, SizeReason, Wishes, partition
 from gis.plane import plane_of
 from grids.csvtables import CsvSource, partial
 from grids.exports import kind_of
-from grids.gate import CELL_HOUSEHOLDS, MOST_CELL_PEOPLE
+from grids.ground.gate import CELL_HOUSEHOLDS, MOST_CELL_PEOPLE
 from grids.rules.codes import check_code, number_children
 from grids.rules.levels import GridLevel
 

@@ -1,7 +1,7 @@
-"""The operations of `grids.redraw` on a sheet of areas, one function each.
+"""The operations of `grids.ground.redraw` on a sheet of areas, one function each.
 
 Each takes the `Drawing` and the arguments that `Operation` describes and has checked for their form, draws, and
-returns the code of the area whose sizes somebody has stated, if any. Errors: see `grids.redraw.apply`.
+returns the code of the area whose sizes somebody has stated, if any. Errors: see `grids.ground.redraw.apply`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gis.edges import edges_of, joined, shared_runs, stitched, taken_from
 from gis.errors import InvalidGeometry, InvalidInput
 from gis.geometry import from_geojson
 from gis.redraw import check_piece, cut, edge_moved, meant_run, read_line, size_m2
-from grids.drawing import Area, Drawing, NoteKind
+from grids.ground.drawing import Area, Drawing, NoteKind
 from grids.rules.codes import number_children
 from grids.rules.levels import GridLevel, child_level, parent_level
 

@@ -1,0 +1,1 @@
+"""Who answers for what where: the responsibility list and what is wrong with it."""
