@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import shapely
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from api.deps import ReadOnly, UnitOfWork
-from api.pages.forms import Filled, text_of, tried, whole_of
+from api.pages.acts import act_for
+from api.pages.forms import Filled, tried
 from api.pages.layout import see_other
 from api.pages.names import Names
 from api.pages.near import keepers_of, near_incident
 from api.pages.timeline import limit_words, steps
 from api.pages.visit import Sent, Visit, Visiting
 from api.pages.why import choices
-from gis.errors import CityError, InvalidInput, NotFound
+from gis.errors import CityError, NotFound
 from grids import atlas, register
-from grids.acts import incidents
-from grids.acts.incidents import CallbackAnswer
 from grids.register import Action, CaseFile
 from grids.rules.calendar import local_day
-from grids.rules.grading import Grade
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.phones import mask_phone
-from grids.rules.whistles import WHISTLE, WhistleLevel
-from grids.tables import Incident, Solved
+from grids.rules.whistles import WHISTLE
+from grids.tables import Incident
 
 __all__ = ["incident_page", "router"]
 
@@ -123,85 +120,12 @@ def _cells(names: Names, case: CaseFile) -> list[tuple[str, str]]:
     return sorted((c, names.place(c)) for c in names.areas if len(c) == 15 and c.startswith(district))
 
 
-_Act = Callable[[UnitOfWork, Visit, str, FormData], object]
-
-
 @router.post("/incidents/{number}/{action}")
 def act_on_incident(number: str, action: str, session: UnitOfWork, visit: Visiting, data: Sent) -> Response:
     """Carry out one act on a case, then show the case again."""
-    act = _ACTS.get(action)
-    if act is None:
-        raise NotFound("no_such_address", f"there is no act '{action}' on an incident")
+    act = act_for(INCIDENT.name, action)
     done = tried(session, lambda: act(session, visit, number, data))
     if isinstance(done, CityError):
         sent = Filled.of(f"incident-{number}-{action}", data, done)
         return incident_page(session, visit, number, sent=sent, problem=done)
     return see_other(f"/incidents/{number}")
-
-
-def _accept(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    grade, level = text_of(data, "grade"), whole_of(data, "level")
-    try:
-        chosen = Grade(grade) if grade else None
-        first = WhistleLevel(level) if level else None
-    except ValueError:
-        raise InvalidInput(
-            "unknown_choice", "the grade or the level is not one of the list", field="grade"
-        ) from None
-    return incidents.accept(
-        session,
-        number,
-        category=text_of(data, "category"),
-        grade=chosen,
-        level=first,
-        reason=text_of(data, "reason"),
-        by=visit.me,
-        now=visit.now,
-    )
-
-
-def _place_by_hand(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    code = text_of(data, "code") or ""
-    return incidents.place(session, number, code=code, by=visit.me, now=visit.now)
-
-
-def _verify(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    comment = text_of(data, "comment")
-    return incidents.verify(session, number, passed=True, comment=comment, by=visit.me, now=visit.now)
-
-
-def _rework(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    comment = text_of(data, "comment")
-    return incidents.verify(session, number, passed=False, comment=comment, by=visit.me, now=visit.now)
-
-
-def _callback(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    reached = data.get("reached") == "1"
-    solved = text_of(data, "solved") if reached else None
-    try:
-        said = Solved(solved) if solved else None
-    except ValueError:
-        raise InvalidInput("unknown_choice", "solved is yes, partly or no", field="solved") from None
-    answer = CallbackAnswer(
-        reached=reached,
-        solved=said,
-        satisfaction=whole_of(data, "satisfaction") if reached else None,
-        comment=text_of(data, "comment"),
-        reporter_id=whole_of(data, "reporter_id"),
-    )
-    return incidents.callback(session, number, answer, by=visit.me, now=visit.now)
-
-
-def _reopen(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
-    reason = text_of(data, "reason") or ""
-    return incidents.reopen(session, number, reason=reason, by=visit.me, now=visit.now)
-
-
-_ACTS: Mapping[str, _Act] = {
-    "accept": _accept,
-    "callback": _callback,
-    "place": _place_by_hand,
-    "reopen": _reopen,
-    "rework": _rework,
-    "verify": _verify,
-}

@@ -60,7 +60,8 @@ def templates() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    env.globals.update(vendor=_vendor, static=static_url, Filled=Filled)
+    forms = frozenset(name for name in env.list_templates() if name.startswith("acts/"))
+    env.globals.update(vendor=_vendor, static=static_url, Filled=Filled, act_forms=forms)
     return env
 
 

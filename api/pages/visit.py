@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import FormData
 
 from api import i18n
-from api.deps import Now, PageSigned, ReadOnly, Words, frame_door
+from api.deps import Now, PageSigned, ReadOnly, UnitOfWork, Words, frame_door
 from api.pages.layout import Header, render
 from api.pages.names import Names
 from api.problems import problem_of
@@ -21,7 +22,7 @@ from grids import accounts, outbox
 from grids.accounts import Signed
 from grids.rules.permissions import Actor
 
-__all__ = ["Sent", "Visit", "Visiting"]
+__all__ = ["Act", "Sent", "Visit", "Visiting"]
 
 _COUNTED = 99  # unread messages are counted so far in the header
 
@@ -103,6 +104,9 @@ def _visit(request: Request, signed: PageSigned, words: Words, now: Now) -> Visi
 async def _sent(request: Request) -> FormData:
     return await request.form(max_files=0, max_fields=200)
 
+
+Act = Callable[[UnitOfWork, Visit, str, FormData], object]
+"""From a form to a use case: the session, the visit, the key of the thing (number or id), the fields."""
 
 Visiting = Annotated[Visit, Depends(_visit)]
 """The visit behind a page; a stranger is sent to the login and back."""
