@@ -18,9 +18,10 @@ RUN python -m api.vendor \
     && /opt/gridwhistle/bin/uv pip uninstall -p /opt/gridwhistle uv setuptools pip
 
 FROM python:3.13-slim-trixie
-# PostgreSQL's client programs, of the same number as the server in docker-compose.yml, for backup and restore.
+# PostgreSQL's client programs, of the same number as the server in docker-compose.yml, for backup and restore,
+# and the font that letters and slips embed.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends postgresql-client-17 \
+    && apt-get install -y --no-install-recommends fonts-wqy-microhei postgresql-client-17 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home gridwhistle
 COPY --from=build /opt/gridwhistle /opt/gridwhistle

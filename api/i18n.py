@@ -31,19 +31,29 @@ from gis.faults import FaultKind, Severity
 from gis.lineage import ChangeKind
 from grids.ground.redraw import OperationKind
 from grids.measures import HotspotMetric, ResponseMetric
+from grids.rules.assessment import AppraisedBecause, PenaltyKind
 from grids.rules.categories import shipped_categories
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.departments import StationKind
+from grids.rules.disputes import DISPUTE, Body, DisputeStatus, DisputeStepKind, GroundKind
+from grids.rules.dutylists import CELLS
 from grids.rules.explanation import BECAUSE, What
-from grids.rules.grading import Grade
+from grids.rules.grading import Grade, RaiseReason
 from grids.rules.levels import GridLevel
-from grids.rules.lifecycle import INCIDENT, Channel, IncidentStatus
+from grids.rules.lifecycle import INCIDENT, Channel, IncidentStatus, Inspection, RejectReason, VerifiedHow
 from grids.rules.limits import Unit
+from grids.rules.messages import DeliveryStatus, Way
+from grids.rules.pauses import ClockMove, Decision, SuspensionReason
 from grids.rules.permissions import Role
+from grids.rules.presence import Presence, PresenceFlag, Witness
+from grids.rules.profiles import FIELDS
 from grids.rules.responsibilities import RuleKind
+from grids.rules.returns import ReturnReason
+from grids.rules.roster import Weekday
+from grids.rules.slips import SlipCause, SlipKind
 from grids.rules.tasks import TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus, WhistleType
-from grids.tables import DutyBasis, EditionStatus, OpenCases, Placement, Solved
+from grids.tables import DraftStatus, DutyBasis, EditionStatus, OpenCases, Placement, Solved
 from maps import Words as MapWords
 
 __all__ = [
@@ -80,41 +90,78 @@ class Satisfaction(IntEnum):
 
 KINDS: Mapping[str, type[Enum]] = MappingProxyType(
     {
+        "appraised_because": AppraisedBecause,
         "basis": DutyBasis,
         "change": ChangeKind,
         "channel": Channel,
         "check_in": CheckInMethod,
         "clock": DeadlineKind,
+        "clock_move": ClockMove,
+        "decision": Decision,
+        "delivery_status": DeliveryStatus,
+        "dispute_body": Body,
+        "dispute_status": DisputeStatus,
+        "dispute_step": DisputeStepKind,
+        "draft_status": DraftStatus,
         "edition_status": EditionStatus,
         "fault": FaultKind,
         "frame": Frame,
         "grade": Grade,
+        "ground": GroundKind,
         "hotspot": HotspotMetric,
+        "inspection": Inspection,
         "level": GridLevel,
         "open_cases": OpenCases,
         "operation": OperationKind,
+        "penalty": PenaltyKind,
         "placement": Placement,
+        "presence": Presence,
+        "presence_flag": PresenceFlag,
+        "raise_reason": RaiseReason,
+        "reject_reason": RejectReason,
         "response": ResponseMetric,
+        "return_reason": ReturnReason,
         "role": Role,
         "rule_kind": RuleKind,
         "severity": Severity,
         "satisfaction": Satisfaction,
+        "slip": SlipKind,
+        "slip_cause": SlipCause,
         "solved": Solved,
         "station": StationKind,
         "status": IncidentStatus,
+        "suspension_reason": SuspensionReason,
         "task_role": TaskRole,
         "task_status": TaskStatus,
         "unit": Unit,
+        "verified_how": VerifiedHow,
+        "way": Way,
+        "weekday": Weekday,
         "what": What,
         "whistle_level": WhistleLevel,
         "whistle_status": WhistleStatus,
         "whistle_type": WhistleType,
+        "witness": Witness,
     }
 )
 """Prefix of a msgid -> the codes that stand behind it: every member of each has words in both languages."""
 
 # reasons that the system gives itself; what people write is shown as they wrote it
-_REASONS = frozenset({"empty_post", "no_answer_in_time", "callback"})
+_REASONS = frozenset(
+    {
+        "beyond_the_town",
+        "callback",
+        "cancelled",
+        "empty_post",
+        "merged",
+        "no_answer_in_time",
+        "return_too_late",
+        "to_the_meeting",
+        "window_over",
+    }
+)
+# facts of messages that are codes, and the kind of each
+_FACT_KINDS = {"before": "grade", "clock": "clock", "found": "inspection", "grade": "grade"}
 _RULE = re.compile(
     r"responsibility (?P<id>\d+)(?: \((?P<kind>[a-z_]+)(?: (?P<name>.+))?\))?"
     r" for (?:area (?P<area>\d+)|the whole list) since (?P<since>\S+)",
@@ -172,6 +219,18 @@ class Words(MapWords):
         """Return a reason: in words where the system gave a code, else as a person wrote it."""
         return self(f"reason.{said}") if said in _REASONS else said or ""
 
+    def answer(
+        self, department: str, arrives_at: datetime | None, staff: str | None, phone: str | None
+    ) -> str:
+        """Return a department's answer as a sentence: that it comes, when, who, and how to reach them."""
+        return self(
+            "{department} replies: our unit will report on time at {time}. Staff: {name}, telephone {phone}.",
+            department=department,
+            time=self.moment(arrives_at) if arrives_at else "—",
+            name=staff or "—",
+            phone=phone or "—",
+        )
+
     def rule(self, text: str | None) -> str:
         """Return the rule by which somebody is responsible, as the case keeps it, in words."""
         found = _RULE.fullmatch(text or "")
@@ -202,18 +261,30 @@ class Words(MapWords):
     def message(self, template: str, facts: Mapping[str, Any]) -> str:
         """Return a message's sentence with its facts in place; a fact that is missing is left empty."""
         sentence = self.of("message", template)
-        return _filled(sentence, {key: self._fact(key, value) for key, value in facts.items()})
+        shown = {key: self._fact(key, value) for key, value in facts.items()}
+        if "staff" in facts:  # a department's answer
+            department = facts.get("department" if self.language == DEFAULT else "department_en")
+            at = facts.get("arrives_at")
+            arrives_at = datetime.fromisoformat(str(at)) if at else None
+            shown["answer"] = self.answer(str(department), arrives_at, facts["staff"], facts.get("phone"))
+        return _filled(sentence, shown)
 
     def _fact(self, key: str, value: Any) -> str:
         if value is None:
             return ""
         if key == "reason":
             return self.reason(str(value))
-        if key == "clock":
-            return self.of("clock", value)
+        if key in _FACT_KINDS:
+            return self.of(_FACT_KINDS[key], value)
         if key.endswith("_at"):
             return self.moment(datetime.fromisoformat(str(value)))
         return str(value)
+
+    def trouble(self, code: str) -> str:
+        """Return why a clock could not fire, by the code of the error; the code itself where it has no words."""
+        msgid = f"problem.{code}"
+        found = self(msgid)
+        return code if found == msgid else _filled(found, {})
 
     def problem(self, error: CityError) -> str:
         """Return a sentence that says what is wrong and what to do; that of its status where it has none."""
@@ -266,11 +337,23 @@ def catalogue(language: str) -> dict[str, str]:
 def code_msgids() -> set[str]:
     """Return every msgid that stands for a code: enums, acts of the state tables, evidence, reasons, statuses."""
     found = {f"{kind}.{member.value}" for kind, members in KINDS.items() for member in members}
-    for machine in (INCIDENT, WHISTLE, TASK):
+    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE):
         found |= {f"action.{machine.name}.{row.action}" for row in machine.transitions}
     found |= {f"evidence.{name}" for category in shipped_categories() for name in category.evidence}
     found |= {f"reason.{reason}" for reason in _REASONS}
     found |= {f"because.{what}.{reason}" for what, reasons in BECAUSE.items() for reason in reasons}
-    found |= {"clock_from.accept", "clock_from.report"}
+    found |= {f"limit.{name}" for name in FIELDS}
+    found |= {f"duty_column.{name}" for name in CELLS}
+    found |= {"clock_from.accept", "clock_from.regrade", "clock_from.report"}
     found |= {f"problem.{status}" for status, _ in FAMILIES.values()}
-    return found | {"action.incident.clock_ran_out", "action.incident.follow", "list.comma"}
+    noted = (
+        "appraised",
+        "clock_moved",
+        "clock_ran_out",
+        "follow",
+        "joined",
+        "no_show",
+        "slip",
+        "slip_answered",
+    )  # steps that change no state
+    return found | {f"action.incident.{step}" for step in noted} | {"list.comma"}

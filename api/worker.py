@@ -1,5 +1,7 @@
 """The worker: fires what is due, brings open cases over to a new grid; nothing else has a clock of its own.
 
+Beside it, each in a thread of its own, the postman sends what was posted and long jobs are done.
+
 It may run as a thread beside the web server or as a process, alone or many times: rows are claimed with SKIP
 LOCKED and fire once (`grids.deadlines`). Killed at any moment it leaves nothing half done. An error of the
 database, or a bug, is logged and tried again later; the loop ends when it is told to.
@@ -8,27 +10,39 @@ database, or a bug, is logged and tried again later; the loop ends when it is to
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from api import jobs, postman
 from api.clock import Clock
 from api.database import Database
+from api.senders import senders_of
+from api.settings import Settings
+from api.wording import renderer
 from gis.errors import CityError
-from grids import deadlines, repeats
-from grids.deadlines import Fired
+from grids import deadlines, lateness, repeats
+from grids.deadlines import GRACE, Fired
 from grids.ground import succession
 from grids.ground.succession import Brought
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = ["bring_all_over", "fire_all", "run", "run_until_signalled"]
+__all__ = ["bring_all_over", "fire_all", "run", "run_all", "run_until_signalled"]
 
-BATCH = 100
+BATCH = 100  # cases that are brought over at a time
+SMALLEST, LARGEST = 20, 1000  # clocks that fire in one transaction
+_HOLD = 0.5  # seconds: a round that held its cases for longer makes the next one smaller
+_AGAIN = 0.2  # seconds until what somebody else held is looked at again
+_BEAT = timedelta(seconds=5)
 _LONGEST_BACKOFF = 30.0  # seconds
 _KEYS_LIVE = timedelta(days=7)  # how long a repeated request finds its first answer
 _TIDY_EVERY = timedelta(hours=1)
@@ -39,14 +53,37 @@ Stuck = dict[int, CityError]
 """What could not be done, by id, with the reason."""
 
 
-def fire_all(database: Database, clock: Clock, stop: threading.Event | None = None) -> Fired:
-    """Fire everything that is due by now; return what was done."""
+def fire_all(
+    database: Database,
+    clock: Clock,
+    stop: threading.Event | None = None,
+    *,
+    size: int = 200,
+    after_each: Callable[[Fired], None] = lambda _: None,
+) -> Fired:
+    """Fire everything that is due by now and that nobody else holds; return what was done.
 
-    def once(session: Session, limit: int) -> tuple[int, Stuck]:
-        done = deadlines.fire_due(session, clock(), limit=limit)
-        return done.fired, done.stuck
-
-    return Fired(*_in_batches(database, once, stop))
+    size : clocks of the first round; later ones follow how long it took. after_each : told of each round.
+    `claimed` of the answer is that of the last round, 0 unless `stop` was set; `held_seconds` that of the longest.
+    """
+    total = Fired()
+    while stop is None or not stop.is_set():
+        begun = time.monotonic()
+        with database.sessions() as session:
+            done = deadlines.fire_due(session, clock(), limit=size)
+            session.commit()
+        held = done.held_seconds = time.monotonic() - begun
+        after_each(done)
+        total.fired += done.fired
+        total.stuck |= done.stuck
+        total.held_seconds = max(total.held_seconds, held)
+        total.claimed = done.claimed
+        if not done.claimed:
+            break
+        # what was taken up and neither fired nor set aside, another worker had fired meanwhile
+        if done.fired:
+            size = max(SMALLEST, min(LARGEST, size * 2, int(size * _HOLD / max(held, 1e-6))))
+    return total
 
 
 def bring_all_over(database: Database, clock: Clock, stop: threading.Event | None = None) -> Brought:
@@ -82,18 +119,16 @@ def _in_batches(
 
 def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threading.Event) -> None:
     """Do what is due until `stop` is set, sleeping to the next due moment but never over `poll_seconds`."""
-    known_stuck: set[int] = set()
     unmoved: set[int] = set()
+    pulse = _Pulse(database, clock)
     tidied: datetime | None = None
     failures = 0
     while not stop.is_set():
         try:
-            done = fire_all(database, clock, stop)
-            _report(done, known_stuck)
+            _report(fire_all(database, clock, stop, after_each=pulse.beat))
             brought = bring_all_over(database, clock, stop)
             _report_brought(brought, unmoved)
             unmoved = set(brought.stuck)
-            known_stuck = set(done.stuck)
             if tidied is None or clock() - tidied >= _TIDY_EVERY:
                 _tidy(database, clock())
                 tidied = clock()
@@ -104,14 +139,59 @@ def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threadin
             wait = min(poll_seconds * 2 ** min(failures - 1, 10), _LONGEST_BACKOFF)
             _log.exception("worker failed", extra={"facts": {"again_in_seconds": wait, "failures": failures}})
         stop.wait(wait)
+    pulse.end()
 
 
-def _report(done: Fired, known_stuck: set[int]) -> None:
+class _Pulse:
+    """Says every few seconds that this worker is at work."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._started = clock()
+        self._name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
+        self._last: datetime | None = None
+        self._fired, self._held = 0, 0.0
+
+    def beat(self, done: Fired) -> None:
+        """Add what was done, and say so when it is time."""
+        self._fired += done.fired
+        self._held = max(self._held, done.held_seconds if done.fired else 0.0)
+        now = self._clock()
+        if self._last is None or now - self._last >= _BEAT:
+            self._say(now)
+            self._last = now
+
+    def end(self) -> None:
+        """Say that it ends."""
+        try:
+            self._say(self._clock(), ended=True)
+        except Exception:  # the database is gone; that nobody was seen for a while will tell
+            _log.info("worker could not say that it ends")
+
+    def _say(self, now: datetime, *, ended: bool = False) -> None:
+        with self._database.sessions() as session:
+            lateness.beat(
+                session,
+                self._name,
+                now,
+                started_at=self._started,
+                fired=self._fired,
+                hold_seconds=self._held,
+                ended=ended,
+            )
+            session.commit()
+        self._fired, self._held = 0, 0.0
+
+
+def _report(done: Fired) -> None:
     if done.fired:
         _log.info("deadlines fired", extra={"facts": {"fired": done.fired}})
     for clock_id, reason in done.stuck.items():
-        if clock_id not in known_stuck:  # said once, not every few seconds
-            _log.warning("deadline stuck", extra={"facts": {"deadline": clock_id, "code": reason.code}})
+        _log.warning(
+            "deadline stuck",
+            extra={"facts": {"deadline": clock_id, "code": reason.code}},
+            exc_info=reason.__cause__,
+        )
 
 
 def _report_brought(done: Brought, known_stuck: set[int]) -> None:
@@ -127,20 +207,51 @@ def _report_brought(done: Brought, known_stuck: set[int]) -> None:
 def _tidy(database: Database, now: datetime) -> None:
     with database.sessions() as session:
         repeats.forget(session, before=now - _KEYS_LIVE)
+        lateness.forget_workers(session, before=now - _KEYS_LIVE)
         session.commit()
 
 
 def _until_next(database: Database, now: datetime, poll_seconds: float) -> float:
     with database.readers() as session:
-        due = deadlines.next_due(session)
-    if due is None or due <= now:
-        # what is due and did not fire is stuck, or held by somebody who is at work on it
+        due = deadlines.next_due(session, now)
+    if due is None:
         return poll_seconds
-    return min(poll_seconds, (due - now).total_seconds() + 0.001)
+    ahead = (due + GRACE - now).total_seconds()
+    if ahead <= 0:
+        return min(poll_seconds, _AGAIN)  # somebody is at work on it
+    return min(poll_seconds, ahead + 0.001)
 
 
-def run_until_signalled(database: Database, clock: Clock, *, poll_seconds: float) -> None:
-    """Run as a process of its own; SIGTERM and SIGINT end it after the batch at hand."""
+def run_all(database: Database, clock: Clock, settings: Settings, *, stop: threading.Event) -> None:
+    """Run the sweeper, and beside it the postman and the long jobs, until `stop` is set."""
+    poll_seconds = settings.worker_poll_seconds
+    senders, render = senders_of(settings), renderer(settings.public_url)
+    beside = [
+        threading.Thread(
+            target=postman.run,
+            args=(database, clock, senders, render),
+            kwargs={"poll_seconds": poll_seconds, "stop": stop},
+            name="postman",
+        ),
+        threading.Thread(
+            target=jobs.run,
+            args=(database, clock),
+            kwargs={"poll_seconds": poll_seconds, "stop": stop},
+            name="jobs",
+        ),
+    ]
+    for thread in beside:
+        thread.start()
+    try:
+        run(database, clock, poll_seconds=poll_seconds, stop=stop)
+    finally:
+        stop.set()
+        for thread in beside:
+            thread.join()
+
+
+def run_until_signalled(database: Database, clock: Clock, settings: Settings) -> None:
+    """Run all as a process of its own; SIGTERM and SIGINT end it after the batch at hand."""
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -149,7 +260,7 @@ def run_until_signalled(database: Database, clock: Clock, *, poll_seconds: float
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         _log.info("worker started")
-        run(database, clock, poll_seconds=poll_seconds, stop=stop)
+        run_all(database, clock, settings, stop=stop)
         _log.info("worker stopped")
     finally:
         for number, handler in before.items():

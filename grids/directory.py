@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from gis.errors import InvalidInput
+from grids import roster
 from grids.rules.permissions import POST_DIGITS, Actor, Role
 from grids.scope import under
 from grids.tables import Category, Department, Person, Post
@@ -28,38 +30,21 @@ __all__ = [
 ]
 
 
-def on_duty(session: Session, roles: Iterable[Role], code: str) -> Sequence[Person]:
-    """Return people on duty in these roles whose area covers a code, nearest area first.
+def on_duty(session: Session, roles: Iterable[Role], code: str, now: datetime) -> Sequence[Person]:
+    """Return who keeps posts in these roles at this moment whose area covers a code, nearest area first.
 
     A role that several areas on the way up hold (a district's leader and a town's, say) yields all of them.
+    Outside a post's hours nobody keeps it, unless somebody stands in.
     """
     above = [code[:n] for n in (6, 9, 12, 15) if n <= len(code)]
-    return session.scalars(
-        select(Person)
-        .join(Post, Post.person_id == Person.id)
-        .where(
-            Post.role.in_(list(roles)),
-            Post.area_code.in_(above),
-            Post.on_duty,
-            Person.disabled_at.is_(None),
-        )
-        .order_by(func.length(Post.area_code).desc(), Post.id)
-    ).all()
+    chosen = and_(Post.role.in_(list(roles)), Post.area_code.in_(above))
+    return roster.on_post(session, chosen, now, func.length(Post.area_code).desc())
 
 
-def department_duty(session: Session, department_id: int) -> Sequence[Person]:
-    """Return a department's people on duty."""
-    return session.scalars(
-        select(Person)
-        .join(Post, Post.person_id == Person.id)
-        .where(
-            Post.role == Role.DEPARTMENT_DUTY,
-            Post.department_id == department_id,
-            Post.on_duty,
-            Person.disabled_at.is_(None),
-        )
-        .order_by(Post.id)
-    ).all()
+def department_duty(session: Session, department_id: int, now: datetime) -> Sequence[Person]:
+    """Return who keeps a department's duty posts at this moment."""
+    chosen = and_(Post.role == Role.DEPARTMENT_DUTY, Post.department_id == department_id)
+    return roster.on_post(session, chosen, now)
 
 
 def category(session: Session, code: str, *, field: str = "category") -> Category:

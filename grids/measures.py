@@ -32,10 +32,11 @@ from grids.rules.categories import WATERLOGGING
 from grids.rules.deadlines import CHECK_IN_GRACE
 from grids.rules.levels import CODE_LENGTH, GridLevel
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
+from grids.rules.pauses import WAITING
 from grids.rules.permissions import Scope
 from grids.rules.recurrence import find_recurrences
 from grids.scope import incidents_in, under
-from grids.tables import IS_OPEN, Category, Incident, Placement, Task, Whistle
+from grids.tables import IS_OPEN, Category, Incident, LedgerItem, Placement, Task, Whistle
 
 __all__ = [
     "FALSE_DISCOVERY",
@@ -198,6 +199,10 @@ def responses(
     denominator (= n), overdue_share, geometry. A case that still runs counts with the time that has passed so
     far, so that a slow grid cannot look fast by leaving cases open. Reports of the window count, whenever the
     step came. Percentiles interpolate, as `percentile_cont` does.
+
+    Late handling is judged by the due moment that holds (`Incident.due_effective`: moved by approved extensions and by
+    the time in which the case stood still). A case that is suspended or on the ledger, or was closed from the ledger,
+    is in no rate of handling: those on the ledger are listed apart (`grids.ledger`).
     """
     cells = _cells(session, window)
     start, end, late, extra = _step(metric, now)
@@ -248,7 +253,20 @@ def _step(
         late = func.coalesce(Task.checked_in_at, moment) > appointed + CHECK_IN_GRACE
         return appointed, _as(Task.checked_in_at), late, []
     late = Incident.first_overdue_at.is_not(None)
-    return _as(Incident.accepted_at), _as(Incident.resolved_at), late, []
+    return _as(Incident.accepted_at), _as(Incident.resolved_at), late, [_IN_THE_RATE]
+
+
+_CLOSED_FROM_LEDGER = (
+    select(LedgerItem.id)
+    .where(
+        LedgerItem.incident_id == Incident.id,
+        LedgerItem.round == Incident.round,
+        LedgerItem.ended_how == "closed",
+    )
+    .correlate(Incident)
+    .exists()
+)
+_IN_THE_RATE = Incident.status.not_in(WAITING) & ~_CLOSED_FROM_LEDGER
 
 
 def _as(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
@@ -420,7 +438,7 @@ def _open_incidents(session: Session, scope: Scope, area: str) -> gpd.GeoDataFra
             Incident.number,
             Incident.status,
             Incident.grade,
-            Incident.due_at,
+            Incident.due_effective,
             Incident.address,
             Incident.text,
             Incident.placement,
@@ -446,7 +464,7 @@ def _open_incidents(session: Session, scope: Scope, area: str) -> gpd.GeoDataFra
             # not graded yet: the category's own colour, else the mildest
             "grade": [(row.grade or row.default_grade or "green") for row in rows],
             "status": [row.status.value for row in rows],
-            "due_at": pd.to_datetime([row.due_at for row in rows], utc=True),
+            "due_at": pd.to_datetime([row.due_effective for row in rows], utc=True),
             "address": [row.address for row in rows],
             "text": [row.text for row in rows],
             "how": [row.placement.value for row in rows],

@@ -1,4 +1,4 @@
-"""The register: find and show incidents, whistles and tasks to those who may see them.
+"""The register: find incidents, whistles and tasks, for those who may see them.
 
 Every reader takes a `Scope` and filters by it in SQL; what lies outside answers like what does not exist.
 """
@@ -8,67 +8,45 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from geoalchemy2.shape import to_shape
 from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from gis.crs import STORAGE_SRID
-from gis.errors import InvalidInput, NotFound
-from grids import atlas, trace
-from grids.acts.ladder import tasks_of
-from grids.offers import Action, actions
-from grids.rules.calendar import local_day
+from gis.errors import InvalidInput
+from grids.casefile import TaskRow, extensions_of, on_task, returns_of
+from grids.offers import actions
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
-from grids.rules.permissions import Actor, Role, Scope
+from grids.rules.pauses import Decision
+from grids.rules.permissions import Actor, Scope
 from grids.rules.tasks import TASK, TaskStatus
 from grids.rules.whistles import WhistleStatus
 from grids.scope import incidents_in, tasks_in, under, whistles_in
+from grids.standing import standings
 from grids.tables import (
     IS_OPEN,
-    Callback,
     Category,
-    Deadline,
     Incident,
-    Placement,
-    Reporter,
-    Score,
+    Suspension,
     Task,
-    Trace,
     Whistle,
 )
 
-__all__ = [
-    "Action",
-    "CaseFile",
-    "Filters",
-    "Page",
-    "Receipt",
-    "TaskRow",
-    "WhistleFile",
-    "actions",
-    "cursor_of",
-    "find_incidents",
-    "find_tasks",
-    "find_whistles",
-    "position",
-    "receipt",
-    "show_incident",
-    "show_task",
-    "show_whistle",
-]
+__all__ = ["Filters", "Page", "cursor_of", "find_incidents", "find_tasks", "find_whistles"]
 
 LONGEST_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to look for; None means no wall. `since` is inclusive, `until` exclusive; `bbox` is W, S, E, N."""
+    """What to look for; None means no wall. `since` is inclusive, `until` exclusive; `bbox` is W, S, E, N.
+
+    asks_to_wait : somebody asked for a suspension, and nobody has decided.
+    """
 
     area: str | None = None
     statuses: tuple[IncidentStatus, ...] = ()
@@ -80,6 +58,7 @@ class Filters:
     text: str | None = None
     open_only: bool = False
     overdue_only: bool = False
+    asks_to_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,61 +67,6 @@ class Page:
 
     items: Sequence[Incident]
     next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a reporter learns at once: the whistles that were blown, the clocks that run, where else it may lie.
-
-    candidates : the cells that the position may lie in. confirm : the reporter was not asked which of them it is.
-    """
-
-    whistles: Sequence[Whistle]
-    clocks: Sequence[Deadline]
-    candidates: tuple[atlas.Candidate, ...]
-    confirm: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFile:
-    """A whole case, as one person may see it."""
-
-    incident: Incident
-    category: Category | None
-    whistles: Sequence[Whistle]
-    tasks: Sequence[Task]
-    scores: dict[int, Score]
-    clocks: Sequence[Deadline]
-    trace: Sequence[Trace]
-    callbacks: Sequence[Callback]
-    reporters: Sequence[Reporter]
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WhistleFile:
-    """A whistle with its incident and the tasks under it."""
-
-    whistle: Whistle
-    incident: Incident
-    category: Category | None
-    tasks: Sequence[Task]
-    scores: dict[int, Score]
-    clocks: Sequence[Deadline]
-    trace: Sequence[Trace]
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A department's task with the whistle and the incident that it belongs to."""
-
-    task: Task
-    whistle: Whistle
-    incident: Incident
-    category: Category | None
-    actions: tuple[Action, ...] = field(default=())
-    score: Score | None = None
 
 
 def find_incidents(
@@ -175,7 +99,7 @@ def find_incidents(
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    walls: list[ColumnElement[bool]] = []
+    walls = _marks(filters)
     if filters.area:
         walls.append(under(Incident.grid_code, filters.area))
     if filters.statuses:
@@ -192,8 +116,6 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         walls.append(Incident.received_at >= filters.since)
     if filters.until:
         walls.append(Incident.received_at < filters.until)
-    if filters.overdue_only:
-        walls.append(Incident.first_overdue_at.is_not(None))
     if filters.bbox:
         walls.append(Incident.point.op("&&")(func.ST_MakeEnvelope(*filters.bbox, STORAGE_SRID)))
     if filters.text:
@@ -205,6 +127,17 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
                 Incident.address.contains(wanted, autoescape=True),
             )
         )
+    return walls
+
+
+def _marks(filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the walls of what is marked beside the state."""
+    walls: list[ColumnElement[bool]] = []
+    if filters.overdue_only:
+        walls.append(Incident.first_overdue_at.is_not(None))
+    if filters.asks_to_wait:
+        asked = select(Suspension.incident_id).where(Suspension.decision == Decision.ASKED)
+        walls.append(Incident.id.in_(asked))
     return walls
 
 
@@ -232,113 +165,6 @@ def _read_cursor(cursor: str) -> tuple[datetime, int, str]:
         raise InvalidInput(
             "bad_cursor", "take the cursor from the answer before this one", field="cursor"
         ) from None
-
-
-def position(incident: Incident) -> tuple[float, float]:
-    """Return longitude and latitude of an incident in the storage frame."""
-    ((lon, lat),) = to_shape(incident.point).coords
-    return float(lon), float(lat)
-
-
-def receipt(session: Session, incident: Incident) -> Receipt:
-    """Return what the reporter of an incident learns, wherever it lies: no more than that it is in hand."""
-    whistles = session.scalars(
-        select(Whistle).where(Whistle.incident_id == incident.id).order_by(Whistle.id)
-    ).all()
-    place = atlas.locate(
-        session,
-        incident.native_lon,
-        incident.native_lat,
-        incident.native_frame,
-        accuracy_m=incident.accuracy_m,
-        on=local_day(incident.received_at),
-    )
-    asked = incident.placement is Placement.CONFIRMED
-    return Receipt(
-        whistles, _clocks(session, incident.id), place.candidates, confirm=place.confirm and not asked
-    )
-
-
-def show_incident(session: Session, actor: Actor, number: str) -> CaseFile:
-    """Return a whole case. Raises `NotFound` where it is missing or out of the actor's sight."""
-    incident = session.scalar(select(Incident).where(Incident.number == number, incidents_in(actor.scope)))
-    if incident is None:
-        raise NotFound("incident_not_found", f"there is no incident {number} that you may see", number=number)
-    whistles = session.scalars(
-        select(Whistle).where(Whistle.incident_id == incident.id).order_by(Whistle.id)
-    ).all()
-    tasks = session.scalars(
-        select(Task)
-        .where(Task.incident_id == incident.id)
-        .options(joinedload(Task.department))
-        .order_by(Task.letter_number)
-    ).all()
-    whole = actor.department_id is None  # a department reads its own part, not the town's callbacks
-    return CaseFile(
-        incident=incident,
-        category=_category(session, incident),
-        whistles=whistles,
-        tasks=tasks,
-        scores=_scores(session, [task.id for task in tasks]),
-        clocks=_clocks(session, incident.id),
-        trace=trace.of_incident(session, incident.id),
-        callbacks=_rows(session, Callback, incident.id) if whole else (),
-        reporters=_rows(session, Reporter, incident.id) if actor.role in _CALLERS else (),
-        actions=actions(actor, incident, whistles, tasks),
-    )
-
-
-# reporters are shown to those who take calls and make them, and to nobody who handles the case
-_CALLERS = frozenset({Role.HOTLINE_DESK, Role.CALLBACK_OFFICER})
-
-
-def _rows(session: Session, table: type[Any], incident_id: int) -> Sequence[Any]:
-    return session.scalars(select(table).where(table.incident_id == incident_id).order_by(table.id)).all()
-
-
-def _category(session: Session, incident: Incident) -> Category | None:
-    return session.get(Category, incident.category_code) if incident.category_code else None
-
-
-def _clocks(session: Session, incident_id: int) -> Sequence[Deadline]:
-    return session.scalars(
-        select(Deadline)
-        .where(Deadline.incident_id == incident_id, Deadline.settled_at.is_(None))
-        .order_by(Deadline.due_at)
-    ).all()
-
-
-def _scores(session: Session, task_ids: Sequence[int]) -> dict[int, Score]:
-    rows = session.scalars(select(Score).where(Score.task_id.in_(task_ids)).order_by(Score.version_no))
-    return {score.task_id: score for score in rows}
-
-
-def show_whistle(session: Session, actor: Actor, number: str) -> WhistleFile:
-    """Return a whistle with its tasks. Raises `NotFound` where it is missing or out of sight."""
-    found = session.execute(
-        select(Whistle, Incident)
-        .join(Incident, Incident.id == Whistle.incident_id)
-        .where(Whistle.number == number, whistles_in(actor.scope))
-    ).first()
-    if found is None:
-        raise NotFound("whistle_not_found", f"there is no whistle {number} that you may see", number=number)
-    whistle, incident = found
-    tasks = tasks_of(session, whistle.id)
-    steps = [
-        step
-        for step in trace.of_incident(session, incident.id)
-        if step.subject.startswith(whistle.number) or step.payload.get("whistle") == whistle.number
-    ]
-    return WhistleFile(
-        whistle=whistle,
-        incident=incident,
-        category=_category(session, incident),
-        tasks=tasks,
-        scores=_scores(session, [task.id for task in tasks]),
-        clocks=[clock for clock in _clocks(session, incident.id) if clock.whistle_id == whistle.id],
-        trace=steps,
-        actions=actions(actor, incident, [whistle], tasks),
-    )
 
 
 def find_whistles(
@@ -414,9 +240,12 @@ def find_tasks(
     if department:
         query = query.where(Task.department.has(code=department))
     rows = session.execute(query).all()
+    standing = standings(session, {row[2].id for row in rows})
     beside: dict[int, list[Task]] = {}  # a lead completes last: what it may do hangs on the other parts
     for other in session.scalars(select(Task).where(Task.whistle_id.in_({row[1].id for row in rows}))):
         beside.setdefault(other.whistle_id, []).append(other)
+    more = extensions_of(session, {row[2].id for row in rows})
+    back = returns_of(session, {row[2].id for row in rows})
     return [
         TaskRow(
             task,
@@ -425,34 +254,14 @@ def find_tasks(
             category,
             tuple(
                 act
-                for act in actions(actor, incident, [whistle], beside[whistle.id])
-                if act.machine != TASK.name or _on_task(act, task.id)
+                for act in actions(actor, incident, [whistle], beside[whistle.id], standing[incident.id])
+                if act.machine != TASK.name or on_task(act, task.id)
             ),
+            extensions=more.get(task.id, ()),
+            returns=back.get(task.id, ()),
         )
         for task, whistle, incident, category in rows
     ]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
-    """Return one task. Raises `NotFound` where it is missing or out of sight."""
-    found = session.execute(
-        select(Task, Whistle, Incident)
-        .join(Whistle, Whistle.id == Task.whistle_id)
-        .join(Incident, Incident.id == Task.incident_id)
-        .where(Task.id == task_id, tasks_in(actor.scope))
-        .options(joinedload(Task.department))
-    ).first()
-    if found is None:
-        raise NotFound("task_not_found", f"there is no task {task_id} that you may see", id=task_id)
-    task, whistle, incident = found
-    others = tasks_of(session, whistle.id)
-    mine = [one for one in actions(actor, incident, [whistle], others) if _on_task(one, task_id)]
-    scores = _scores(session, [task_id])
-    return TaskRow(task, whistle, incident, _category(session, incident), tuple(mine), scores.get(task_id))
-
-
-def _on_task(action: Action, task_id: int) -> bool:
-    return action.machine == TASK.name and action.key == str(task_id)

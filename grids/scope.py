@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from grids.rules.codes import code_range
 from grids.rules.permissions import Scope
-from grids.tables import Incident, Task, Whistle
+from grids.tables import Department, Dispute, Incident, Task, Whistle
 
-__all__ = ["incidents_in", "tasks_in", "under", "whistles_in"]
+__all__ = ["disputes_in", "incidents_in", "tasks_in", "under", "whistles_in"]
 
 
 def under(column: ColumnElement[str] | InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
@@ -47,4 +47,22 @@ def tasks_in(scope: Scope) -> ColumnElement[bool]:
     walls = [under(Incident.grid_code, area) for area in scope.areas]
     if scope.departments:
         walls.append(Task.department_id.in_(scope.departments))
+    return or_(*walls) if walls else false()
+
+
+def disputes_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a reader with this scope may see the dispute.
+
+    The town, and who is above it; of the departments those that are party to it. Communities and cells are not.
+    """
+    if scope.everything:
+        return true()
+    walls = [under(Dispute.area_code, area) for area in scope.areas]
+    if scope.departments:
+        party = exists().where(
+            Department.id.in_(scope.departments),
+            Department.district_code == func.left(Dispute.area_code, 6),
+            func.jsonb_exists(Dispute.parties, Department.code),
+        )
+        walls.append(party)
     return or_(*walls) if walls else false()

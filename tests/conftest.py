@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import json
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -49,11 +51,18 @@ class MovingClock:
         self.now = moment.astimezone(UTC)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let whoever has the time run the long tests, and the random ones at full size."""
+    parser.addoption(
+        "--soak", action="store_true", help="run the tests marked soak too, and random ones at full size"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the place of this run's cluster, in the process that starts the workers."""
     if not hasattr(config, "workerinput"):
         # What this machine's own service is set to must not reach the tests, nor they its database.
-        for name in [name for name in os.environ if name.startswith("GRID_")]:
+        for name in [n for n in os.environ if n.startswith("GRID_") and n != "GRID_FIGURES"]:
             del os.environ[name]
         # Not pytest's tmp_path: that is closed to the user whom the server runs as when we are root.
         place = Path(tempfile.mkdtemp(prefix="gridwhistle-test-"))
@@ -72,11 +81,44 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(place)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what uses the database; leave the long tests out where nobody asked for them."""
+    soaking = config.getoption("--soak")
     for item in items:
+        if not soaking and item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="takes long: --soak runs it"))
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.database)
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig: pytest.Config) -> bool:
+    """Whether random tests run at full size."""
+    return bool(pytestconfig.getoption("--soak"))
+
+
+@pytest.fixture
+def publish(soak: bool) -> Callable[..., None]:
+    """Write the figures of one invariant, such as "B1", as a JSON file into the folder GRID_FIGURES, if it is set."""
+
+    from api.clock import system_clock
+
+    def write(invariant: str, **figures: Any) -> None:
+        folder = os.environ.get("GRID_FIGURES")
+        if not folder:
+            return
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        said = {
+            "id": invariant,
+            "figures": figures,
+            "date": system_clock().date().isoformat(),
+            "machine": f"{os.cpu_count()} processors, {platform.machine()}, {platform.system()}",
+            "command": "./gridwhistle test --soak" if soak else "./gridwhistle test",
+        }
+        path = Path(folder) / f"{invariant}.json"
+        path.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture

@@ -14,12 +14,15 @@ from typer.core import TyperGroup
 
 from api.cli import (
     bench,
+    calendar,
     db,
     demo,
     grids,
     incidents,
+    limits,
     locate,
     maps,
+    messages,
     openapi,
     responsibilities,
     serve,
@@ -57,7 +60,10 @@ main.command()(serve.work)
 main.add_typer(grids.commands, name="grids")
 main.command()(locate.locate)
 main.add_typer(incidents.commands, name="incidents")
+main.add_typer(limits.commands, name="limits")
+main.add_typer(calendar.commands, name="calendar")
 main.add_typer(maps.commands, name="maps")
+main.add_typer(messages.commands, name="messages")
 main.add_typer(responsibilities.commands, name="responsibilities")
 main.add_typer(trace.commands, name="trace")
 main.add_typer(users.commands, name="users")

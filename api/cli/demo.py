@@ -71,16 +71,17 @@ def demo(
         with open_database(settings) as database:
             migrate(database.engine)
             with busy_is_unavailable():
-                logins = _prepare(database, scale, reset)
+                logins = _prepare(settings, database, scale, reset)
             if door is None:
                 typer.echo("the demo is made; gridwhistle demo serves it")
             else:
                 _serve(settings, database, door, logins)
 
 
-def _prepare(database: Database, scale: Size | None, reset: bool) -> list[KnownLogin]:
+def _prepare(settings: Settings, database: Database, scale: Size | None, reset: bool) -> list[KnownLogin]:
     """Make the city unless it is there already; return whom one can sign in as."""
     from api.clock import system_clock
+    from api.wording import renderer
     from grids.demo import Scale, make
     from grids.ground import contents
 
@@ -111,7 +112,14 @@ def _prepare(database: Database, scale: Size | None, reset: bool) -> list[KnownL
                     bar.set_description(what, refresh=False)
                     bar.update(done - bar.n)
 
-                make(session, scale=wanted, seed=_SEED, now=system_clock(), progress=tell)
+                make(
+                    session,
+                    scale=wanted,
+                    seed=_SEED,
+                    now=system_clock(),
+                    progress=tell,
+                    render=renderer(settings.public_url),
+                )
         logins = contents.shared_logins(session)
         session.commit()
     return logins
@@ -171,9 +179,9 @@ def _serve(settings: Settings, database: Database, door: socket.socket, logins: 
     )
     stop = threading.Event()
     beside = threading.Thread(
-        target=worker.run,
-        args=(database, system_clock),
-        kwargs={"poll_seconds": settings.worker_poll_seconds, "stop": stop},
+        target=worker.run_all,
+        args=(database, system_clock, settings),
+        kwargs={"stop": stop},
         name="worker",
     )
     beside.start()

@@ -1,4 +1,4 @@
-"""`gridwhistle responsibilities`: check the list of who answers for what, load rules into it, list them."""
+"""`gridwhistle responsibilities`: check the list of who answers for what, load rules into it, and its versions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Annotated
 import typer
 
 from api.cli.framing import admitted
+from api.cli.limits import By, District, Effective, district_in, hand
 from api.cli.opening import AsJson, Category, Day, FrameName, Mapping, print_json, reading, writing
 
 __all__ = ["commands"]
 
-commands = typer.Typer(no_args_is_help=True, help="The responsibility list: check, load, list.")
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="The responsibility list: check, load, list; draft, compare, try out and publish a version.",
+)
 
+ListId = Annotated[int, typer.Argument(metavar="LIST", help="The number of a version, as `lists` shows it.")]
 Area = Annotated[str | None, typer.Option(help="The code of one area; by default everything.")]
 
 
@@ -133,3 +138,163 @@ def list_rules(
             said,
         )
         typer.echo(row.format(*("" if cell is None else str(cell) for cell in cells)))
+
+
+@commands.command("lists")
+def list_versions(as_json: AsJson = False) -> None:
+    """List the versions of responsibility lists, the newest first."""
+    from api.clock import system_clock
+    from grids.duty import lists
+    from grids.rules.calendar import local_day
+
+    with reading() as session:
+        today = local_day(system_clock())
+        rows = lists.listing(session)
+        holding = {lists.in_force(session, row.district_code, today) for row in rows}
+        found = [
+            {
+                "id": row.id,
+                "district": row.district_code,
+                "version": row.version_no,
+                "status": row.status.value,
+                "in_force": row in holding,
+                "effective_from": row.effective_from.isoformat(),
+                "name": row.name,
+                "source": row.source,
+                "drafted_by": row.drafted_by,
+                "published_by": row.published_by,
+            }
+            for row in rows
+        ]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        typer.echo("no district has drafted a list: the shipped default holds, and rules that were loaded")
+        return
+    line = "{:>4}  {:<8}  {:>7}  {:<9}  {:<10}  {}"
+    typer.echo(line.format("id", "district", "version", "status", "from", "name"))
+    for one in found:
+        status = "in force" if one["in_force"] else str(one["status"])
+        told = f"{one['name']} ({one['source']})"
+        cells = (one["id"], one["district"], one["version"], status, one["effective_from"], told)
+        typer.echo(line.format(*cells))
+
+
+@commands.command()
+def draft(
+    effective: Effective,
+    source: Annotated[str, typer.Option(help="The paper that issues the list.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A CSV table of items; without one the list in force is copied."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the list is called.")] = "职责清单",
+    district: District = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store a table of items as the next version of a district's list, a draft. Nothing changes yet.
+
+    Columns: category, area, lead, basis; cooperating, item_no, town_duty, process, legal_basis, demarcation and source
+    as needed. A demarcation makes an item one of the boundary list: it says which department does which part.
+    """
+    from api.clock import system_clock
+    from gis.errors import NotFound
+    from grids.duty import lists
+
+    content = None
+    if file is not None:
+        try:
+            content = file.read_bytes()
+        except OSError as wrong:
+            raise NotFound(
+                "file_not_found", f"{file} cannot be read: {wrong.strerror}", field="file"
+            ) from wrong
+    with writing() as session:
+        place = district_in(session, district)
+        head = {"district": place, "name": name, "source": source, "by": hand(by)}
+        day, now = effective.date(), system_clock()
+        if content is None:
+            row = lists.copy(session, effective_from=day, now=now, **head)
+        else:
+            row = lists.draft(session, content, effective_from=day, now=now, **head)
+        told = {"id": row.id, "district": place, "version": row.version_no}
+        told |= {"items": len(lists.rules_of(session, row.id)), "effective_from": day.isoformat()}
+    if as_json:
+        print_json(told)
+        return
+    typer.echo(
+        f"responsibility list {told['id']}: draft of version {told['version']} for {place}, {told['items']} items, "
+        f"from {effective:{Day}}"
+    )
+
+
+@commands.command()
+def compare(list_id: ListId, as_json: AsJson = False) -> None:
+    """Say what a version changes against the items that it replaces."""
+    from grids.duty import lists
+
+    with reading() as session:
+        found = lists.compare(session, list_id)
+    if as_json:
+        changed = [
+            {
+                "area": one.after.area,
+                "category": one.after.category,
+                "changes": [cell._asdict() for cell in one.changes],
+            }
+            for one in found.changed
+        ]
+        print_json(asdict(found) | {"changed": changed})
+        return
+    for sign, items in (("+", found.added), ("-", found.dropped)):
+        for item in items:
+            typer.echo(f"{sign} {item.category} in {item.area}: {item.lead}")
+    for one in found.changed:
+        for cell in one.changes:
+            what = f"{one.after.category} in {one.after.area}: {cell.field}"
+            typer.echo(f"  {what}: {cell.before or '(none)'} -> {cell.after or '(none)'}")
+    typer.echo(
+        f"{len(found.added)} new, {len(found.dropped)} dropped, {len(found.changed)} changed, {found.same} the same"
+    )
+
+
+@commands.command("dry-run")
+def try_out(list_id: ListId, by: By = None, as_json: AsJson = False) -> None:
+    """Give out the incidents of the last 365 days by a draft, and say for how many another department would lead."""
+    from api.clock import system_clock
+    from grids.duty import dryrun
+
+    with writing() as session:
+        told = dryrun.dry_run(session, list_id, by=hand(by), now=system_clock())
+    if as_json:
+        print_json(told)
+        return
+    for one in told["rows"]:
+        before, after = one["before"] or "nobody", one["after"] or "nobody"
+        such = ", ".join(one["examples"][:2])
+        typer.echo(f"{one['category']}: {before} -> {after}, {one['count']} incidents, such as {such}")
+    typer.echo(
+        f"{told['incidents']} incidents of the last 365 days: {told['match']} match, {told['change']} change lead"
+    )
+
+
+@commands.command()
+def publish(list_id: ListId, by: By = None, as_json: AsJson = False) -> None:
+    """Put a draft into force from its day on. Cases that have begun keep the list that they began with."""
+    from api.clock import system_clock
+    from grids.duty import lists
+
+    with writing() as session:
+        row = lists.publish(session, list_id, by=hand(by), now=system_clock())
+        told = {"id": row.id, "district": row.district_code, "version": row.version_no}
+        told |= {"effective_from": row.effective_from.isoformat()}
+        told |= {"ended": len(lists.replaced_by(session, row))}
+    if as_json:
+        print_json(told)
+        return
+    typer.echo(
+        f"responsibility list {list_id}: version {told['version']} holds in {told['district']} from "
+        f"{told['effective_from']}; {told['ended']} items of the list before end that day"
+    )

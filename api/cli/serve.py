@@ -91,7 +91,7 @@ def _end_with_parent() -> None:
 
 
 def work() -> None:
-    """Fire deadlines and deliver messages until stopped; any number may run at once."""
+    """Fire deadlines, send messages and do long jobs until stopped; any number may run at once."""
     from api.clock import system_clock
     from api.database import make_ready, open_database
     from api.logs import configure
@@ -102,4 +102,4 @@ def work() -> None:
     configure(level=logging.getLevelNamesMapping()[settings.log_level])
     with open_database(settings) as database:
         make_ready(database)
-        run_until_signalled(database, system_clock, poll_seconds=settings.worker_poll_seconds)
+        run_until_signalled(database, system_clock, settings)

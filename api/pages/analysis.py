@@ -18,8 +18,8 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.deps import ReadOnly
+from api.names import Names
 from api.pages.forms import Filled, day_of, text_of
-from api.pages.names import Names
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
 from grids import directory, measures

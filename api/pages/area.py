@@ -47,4 +47,4 @@ def my_area(session: ReadOnly, visit: Visiting, area: str | None = None) -> HTML
 
 def _urgency(incident: Incident) -> tuple[int, datetime]:
     # not graded yet: after red and orange, before what may wait
-    return (incident.grade.rank if incident.grade else 2, incident.due_at or _NEVER)
+    return (incident.grade.rank if incident.grade else 2, incident.due_effective or _NEVER)

@@ -10,9 +10,9 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.deps import ReadOnly
+from api.names import Names
 from api.pages.forms import Filled, text_of
 from api.pages.layout import query_of
-from api.pages.names import Names
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
 from grids.ground.coverage import Coverage, EmptyPost, coverage

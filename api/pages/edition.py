@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from api.deps import ReadOnly, UnitOfWork
 from api.i18n import Words
+from api.names import Names
 from api.pages.faults import FaultWords, listed
 from api.pages.forms import Filled, text_of, tried, whole_of
 from api.pages.layout import see_other
-from api.pages.names import Names
 from api.pages.visit import Sent, Visit, Visiting
 from api.uploads import opened
 from gis.errors import CityError, Conflict, InvalidInput, NotFound

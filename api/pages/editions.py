@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -12,9 +12,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from api.deps import ReadOnly, UnitOfWork
-from api.pages.forms import Filled, text_of, tried, whole_of
+from api.names import Names
+from api.pages.forms import Filled, date_of, text_of, tried, whole_of
 from api.pages.layout import see_other
-from api.pages.names import Names
 from api.pages.visit import Sent, Visit, Visiting
 from api.uploads import LIMITS, Upload, load_upload, opened
 from gis.errors import CityError, InvalidInput
@@ -95,18 +95,11 @@ def _load(session: UnitOfWork, visit: Visit, data: FormData) -> Edition:
         session,
         sent,
         name=text_of(data, "name"),
-        effective=_day(data, "effective"),
+        effective=date_of(data, "effective"),
         by=visit.me,
         now=visit.now,
         admit=visit.frame,
     )
-
-
-def _day(data: FormData, name: str) -> date:
-    try:
-        return date.fromisoformat(text_of(data, name) or "")
-    except ValueError:
-        raise InvalidInput("bad_time", f"{name} is not a day such as 2026-11-21", field=name) from None
 
 
 @router.post("/grids/drafts")
@@ -120,7 +113,7 @@ def begin(session: UnitOfWork, visit: Visiting, data: Sent) -> Response:
             session,
             base,
             name=text_of(data, "name"),
-            effective_from=_day(data, "effective"),
+            effective_from=date_of(data, "effective"),
             by=signature(visit.me),
             now=visit.now,
         )

@@ -18,6 +18,7 @@ from grids.rules.calendar import SHANGHAI
 
 __all__ = [
     "Filled",
+    "date_of",
     "day_of",
     "moment_of",
     "number_of",
@@ -146,6 +147,18 @@ def day_of(data: FormData | Mapping[str, Any], name: str, *, after: int = 0) -> 
     if day.year not in _YEARS:
         raise _bad_time(name, text, "day of this century")
     return datetime.combine(day + timedelta(days=after), time(), SHANGHAI).astimezone(UTC)
+
+
+def date_of(data: FormData | Mapping[str, Any], name: str) -> date:
+    """Return a field as a day. Raises `InvalidInput` ("bad_time") where it is none, or empty."""
+    text = text_of(data, name)
+    try:
+        day = date.fromisoformat(text or "")
+    except ValueError:
+        raise _bad_time(name, text or "", "day such as 2026-11-21") from None
+    if day.year not in _YEARS:
+        raise _bad_time(name, text or "", "day of this century")
+    return day
 
 
 _YEARS = range(2000, 2100)  # far enough from the ends of the calendar to count days from

@@ -13,6 +13,7 @@ from api.pages.visit import Sent, Visit, Visiting
 from api.pages.waiting import waiting_for
 from gis.errors import CityError, InvalidInput
 from grids import outbox
+from grids.deliveries import LOG_READERS
 
 __all__ = ["inbox_page", "router"]
 
@@ -32,7 +33,8 @@ def inbox_page(
 ) -> HTMLResponse:
     """Return the inbox; with a form that came back, that form open and its problem named."""
     waiting = waiting_for(session, visit.me)
-    asked = {row.task.id: row.category.evidence if row.category else [] for row in waiting.tasks}
+    rows = [row for group in waiting.tasks for row in group.rows]
+    asked = {row.task.id: row.category.evidence if row.category else [] for row in rows}
     messages = outbox.unread(session, visit.signed.person.id, limit=_MESSAGES + 1)
     return visit.show(
         session,
@@ -43,8 +45,11 @@ def inbox_page(
         waiting=waiting,
         messages=messages[:_MESSAGES],
         more=len(messages) > _MESSAGES,
-        whistle_of={row.whistle.id: row.whistle for row in waiting.tasks},
-        task_of={str(row.task.id): row.task for row in waiting.tasks},
+        log_reader=visit.me.role in LOG_READERS,
+        whistle_of={key: row.whistle for row in rows for key in (row.whistle.id, row.whistle.number)},
+        task_of={str(row.task.id): row.task for row in rows},
+        more_time={row.task.id: row.extensions for row in rows},
+        sent_back={row.task.id: row.returns for row in rows},
         evidence_of=lambda task: asked[task.id],
         at="inbox",
     )

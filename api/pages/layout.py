@@ -16,23 +16,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.i18n import COOKIE, DEFAULT, LANGUAGES, Words
 from api.pages.forms import Filled
+from api.pages.menu import Link, menu, pages_beside
+from api.pages.offering import arranged
 from api.vendor import Vendored, vendored
 from gis.errors import CityError
-from grids.rules.permissions import DUTY_KEEPERS, GRID_KEEPERS, Actor, Role
+from grids.rules.permissions import Actor
 
-__all__ = ["Header", "Link", "query_of", "render", "see_other", "static_url", "templates"]
+__all__ = ["LANGUAGE_NAMES", "Header", "query_of", "render", "see_other", "static_url", "templates"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _KEEP_LANGUAGE = int(timedelta(days=365).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An address and its words; `current` for the page that is open."""
-
-    href: str
-    text: str
-    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ def templates() -> Environment:
         extensions=["jinja2.ext.do"],
     )
     forms = frozenset(name for name in env.list_templates() if name.startswith("acts/"))
-    env.globals.update(vendor=_vendor, static=static_url, Filled=Filled, act_forms=forms)
+    env.globals.update(vendor=_vendor, static=static_url, Filled=Filled, act_forms=forms, arranged=arranged)
     return env
 
 
@@ -109,9 +102,10 @@ def render(
             here=address,
             header=header,
             problem=problem,
-            nav=_nav(header.actor, words, request.url.path) if header else (),
+            nav=menu(header.actor, words, request.url.path) if header else (),
+            beside=pages_beside(header.actor, words, request.url.path) if header else (),
             languages=[
-                Link(f"{address}{joint}lang={tag}", _LANGUAGE_NAMES[tag], tag == words.language)
+                Link(f"{address}{joint}lang={tag}", LANGUAGE_NAMES[tag], tag == words.language)
                 for tag in LANGUAGES
             ],
             **facts,
@@ -123,7 +117,7 @@ def render(
     return _keep_language(request, response)
 
 
-_LANGUAGE_NAMES = {DEFAULT: "\u4e2d\u6587", "en": "English"}  # each in its own language, whatever is read now
+LANGUAGE_NAMES = {DEFAULT: "\u4e2d\u6587", "en": "English"}  # each in its own language, whatever is read now
 
 
 def _keep_language(request: Request, response: HTMLResponse) -> HTMLResponse:
@@ -131,30 +125,6 @@ def _keep_language(request: Request, response: HTMLResponse) -> HTMLResponse:
     if asked in LANGUAGES and asked != request.cookies.get(COOKIE):
         response.set_cookie(COOKIE, asked or DEFAULT, max_age=_KEEP_LANGUAGE, samesite="lax", path="/")
     return response
-
-
-def _nav(actor: Actor, words: Words, path: str) -> list[Link]:
-    entries = [("/home", words("Home"))]
-    if actor.area_code:
-        entries.append(("/my", words("My area")))
-    if actor.role is not Role.AUDITOR:
-        entries.append(("/report/new", words("Report")))
-    entries += [
-        ("/dispatch", words("Incidents")),
-        ("/inbox", words("Inbox")),
-        ("/map/hotspots", words("Analysis")),
-    ]
-    if actor.role in DUTY_KEEPERS:
-        entries.append(("/coverage", words("Coverage")))
-    if actor.role in GRID_KEEPERS:
-        entries.append(("/grids", words("The grid")))
-    return [
-        Link(href, text, path == href or path.startswith(_BELOW.get(href, "\n"))) for href, text in entries
-    ]
-
-
-# pages whose entry in the navigation stays lit on what lies below them
-_BELOW = {"/map/hotspots": "/map/", "/grids": "/grids/"}
 
 
 def see_other(path: str) -> RedirectResponse:

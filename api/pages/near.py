@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.deps import ReadOnly
-from api.pages.names import Names
+from api.names import Names
 from api.pages.visit import Visit
 from grids.atlas import Place
+from grids.casefile import position
 from grids.duty import duties
 from grids.duty.duties import Duty, SpecialGrid
 from grids.nearby import Nearby, nearest
-from grids.register import position
 from grids.rules.calendar import local_day
 from grids.rules.departments import StationKind
 from grids.rules.lifecycle import OPEN_STATUSES

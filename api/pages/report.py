@@ -15,9 +15,9 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from api.deps import ReadOnly, UnitOfWork
+from api.names import Names
 from api.pages.forms import Filled, moment_of, number_of, text_of, tried
 from api.pages.layout import see_other
-from api.pages.names import Names
 from api.pages.near import answering_at
 from api.pages.visit import Sent, Visit, Visiting
 from gis.errors import CityError, InvalidInput

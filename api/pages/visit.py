@@ -13,8 +13,8 @@ from starlette.datastructures import FormData
 
 from api import i18n
 from api.deps import Now, PageSigned, ReadOnly, UnitOfWork, Words, frame_door
+from api.names import Names
 from api.pages.layout import Header, render
-from api.pages.names import Names
 from api.problems import problem_of
 from gis.crs import SHIFTED
 from gis.errors import CityError

@@ -1,4 +1,4 @@
-"""What waits for a person: incidents, whistles and tasks on which their role has an act to do.
+"""What waits for a person: incidents, whistles, tasks, disputes on which they have an act to do, slips to answer.
 
 Which those are is read from the state tables, so that a new row there shows up here by itself.
 """
@@ -6,15 +6,23 @@ Which those are is read from the state tables, so that a new row there shows up 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.deps import ReadOnly
-from grids import register
-from grids.register import Action, Filters, TaskRow
+from grids import docket, register
+from grids.acts import slips
+from grids.acts.slips import SlipRow
+from grids.casefile import TaskRow
+from grids.docket import DisputeFile
+from grids.offers import Action, actions
+from grids.register import Filters
+from grids.rules.disputes import DISPUTE_READERS, RUNNING_DISPUTES, DisputeStatus
 from grids.rules.lifecycle import INCIDENT, OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Actor, Role
+from grids.rules.presence import Presence
 from grids.rules.tasks import TASK, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus
+from grids.standing import standings
 from grids.tables import Incident, Whistle
 
 __all__ = ["Waiting", "WhistleRow", "incident_statuses", "waiting_for"]
@@ -32,27 +40,70 @@ class WhistleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskGroup:
+    """The tasks under one whistle that wait for one person, and what they may do with all of them."""
+
+    rows: tuple[TaskRow, ...]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Everything that waits for one person, what is due first on top; each list ends at 50."""
 
-    tasks: Sequence[TaskRow]
+    tasks: Sequence[TaskGroup]
     whistles: Sequence[WhistleRow]
     incidents: Sequence[Incident]
+    disputes: Sequence[DisputeFile]
+    slips: Sequence[SlipRow]
 
     @property
     def count(self) -> int:
-        """How many things wait."""
-        return len(self.tasks) + len(self.whistles) + len(self.incidents)
+        """How many things wait; the tasks under one whistle are one thing."""
+        return sum(map(len, (self.tasks, self.whistles, self.incidents, self.disputes, self.slips)))
 
 
 def incident_statuses(role: Role) -> tuple[IncidentStatus, ...]:
     """Return the open states of an incident in which this role has an act to do."""
-    acts = {"accept", "verify", "callback"}
     return tuple(
         status
         for status in IncidentStatus
-        if status in OPEN_STATUSES and acts & set(INCIDENT.actions(status, role))
+        if status in OPEN_STATUSES and _OWED_ON_INCIDENT & set(INCIDENT.actions(status, role))
     )
+
+
+_OWED_ON_INCIDENT = frozenset({"accept", "callback", "inspect", "verify"})
+_DECIDES_WAITING = frozenset(role for row in INCIDENT.rows("refuse_suspension") for role in row.roles)
+
+# what somebody is owed; all else that may be done stands on the page of the case
+_OWED = frozenset(
+    {
+        "answer",
+        "assign",
+        "check_in",
+        "complete",
+        "confirm",
+        "confirm_instead",
+        "confirm_presence",
+        "decide_appeal",
+        "deny_presence",
+        "escalate",
+        "file",
+        "grant_extension",
+        "name_liaison",
+        "refuse",
+        "refuse_extension",
+        "respond",
+        "return",
+        "score",
+        "score_peer",
+        "solve",
+        "start",
+        "submit",
+        "verify",
+        "write_confirmation",
+    }
+)
 
 
 def _whistle_states(role: Role) -> list[tuple[WhistleLevel, WhistleStatus]]:
@@ -60,37 +111,111 @@ def _whistle_states(role: Role) -> list[tuple[WhistleLevel, WhistleStatus]]:
         (level, status)
         for level in WhistleLevel
         for status in WhistleStatus
-        if set(WHISTLE.actions(status, role, level=level)) - {"issue", "archive"}
+        if _OWED & set(WHISTLE.actions(status, role, level=level))
     ]
 
 
 def _task_states(role: Role) -> list[TaskStatus]:
-    # the town's marks are given on the whistle's page, once for all departments
-    return [status for status in TaskStatus if set(TASK.actions(status, role)) - {"rework"}]
+    return [status for status in TaskStatus if _OWED & set(TASK.actions(status, role))]
 
 
 def waiting_for(session: ReadOnly, actor: Actor) -> Waiting:
     """Return what waits for a person, within what they may see."""
-    tasks: list[TaskRow] = []
+    tasks = _tasks(session, actor)
+    grouped = {group.rows[0].whistle.id for group in tasks}
+    return Waiting(
+        tasks,
+        [row for row in _whistles(session, actor) if row.whistle.id not in grouped],
+        _incidents(session, actor),
+        _disputes(session, actor),
+        [row for row in slips.find(session, actor, open_only=True, limit=_MOST) if row.may_answer],
+    )
+
+
+def _tasks(session: ReadOnly, actor: Actor) -> list[TaskGroup]:
     states = _task_states(actor.role)
-    if states:
-        rows = register.find_tasks(session, actor, statuses=states, limit=200)
-        tasks = sorted((row for row in rows if row.actions), key=lambda row: row.task.due_at)[:_MOST]
+    if not states:
+        return []
+    rows = register.find_tasks(session, actor, statuses=states, limit=200)
+    owed = [replace(row, actions=tuple(act for act in row.actions if _is_owed(row, act))) for row in rows]
+    groups: dict[int, list[TaskRow]] = {}
+    for row in sorted((row for row in owed if row.actions), key=lambda row: row.task.due_at):
+        groups.setdefault(row.whistle.id, []).append(row)
+    return [
+        TaskGroup(tuple(found), tuple(dict.fromkeys(act for row in found for act in row.actions)))
+        for found in list(groups.values())[:_MOST]
+    ]
+
+
+def _is_owed(row: TaskRow, act: Action) -> bool:
+    """Tell whether an act is waited for: the town's word only until it has given one."""
+    given = act.action in ("confirm_presence", "deny_presence") and row.task.presence is not Presence.CLAIMED
+    return act.action in _OWED and not given
+
+
+def _whistles(session: ReadOnly, actor: Actor) -> list[WhistleRow]:
     whistles = []
     for level, status in _whistle_states(actor.role):
         found = register.find_whistles(session, actor.scope, level=level, status=status, limit=_MOST)
         for whistle, incident in found:
-            actions = register.actions(actor, incident, [whistle], [])
-            mine = tuple(action for action in actions if action.machine == WHISTLE.name)
+            standing = standings(session, [incident.id])[incident.id]
+            acts = actions(actor, incident, [whistle], [], standing)
+            named = {"name_liaison"} if whistle.liaison_name else set()
+            mine = tuple(one for one in acts if one.machine == WHISTLE.name and one.action in _OWED - named)
             if mine and incident.status in OPEN_STATUSES:
                 whistles.append(WhistleRow(whistle, incident, mine))
-    whistles.sort(
-        key=lambda row: (row.incident.grade.rank if row.incident.grade else 9, row.whistle.blown_at)
+    return sorted(
+        whistles, key=lambda row: (row.incident.grade.rank if row.incident.grade else 9, row.whistle.blown_at)
     )
-    incidents: Sequence[Incident] = ()
+
+
+def _incidents(session: ReadOnly, actor: Actor) -> list[Incident]:
+    """Return incidents with an act for the person, those first in which somebody asks to let them wait."""
+    found: list[Incident] = []
+    if actor.role in _DECIDES_WAITING:
+        asked = register.find_incidents(session, actor.scope, Filters(asks_to_wait=True), limit=_MOST).items
+        standing = standings(session, [incident.id for incident in asked])
+        found = [
+            incident
+            for incident in asked
+            if any(
+                act.action == "refuse_suspension"
+                for act in actions(actor, incident, [], [], standing[incident.id])
+            )
+        ]
     statuses = incident_statuses(actor.role)
     if statuses:
-        incidents = register.find_incidents(
-            session, actor.scope, Filters(statuses=statuses), limit=_MOST
-        ).items
-    return Waiting(tasks, whistles, incidents)
+        rows = register.find_incidents(session, actor.scope, Filters(statuses=statuses), limit=_MOST).items
+        found += [row for row in rows if row not in found and not _looked_at(row, actor.role)]
+    return found[:_MOST]
+
+
+def _looked_at(incident: Incident, role: Role) -> bool:
+    """Tell whether only a look at the spot was asked of this role, and was taken."""
+    owed = _OWED_ON_INCIDENT & set(INCIDENT.actions(incident.status, role))
+    return owed == {"inspect"} and incident.inspection is not None
+
+
+def _disputes(session: ReadOnly, actor: Actor) -> list[DisputeFile]:
+    """Return disputes in which it is this person's turn."""
+    if actor.role not in DISPUTE_READERS or actor.role in _LOOKS_ON:
+        return []
+    states = {*RUNNING_DISPUTES, DisputeStatus.EXECUTING}
+    rows = docket.find_disputes(session, actor, statuses=states, limit=_MOST)
+    files = [docket.show_dispute(session, actor, row.dispute.number) for row in rows]
+    return [file for file in files if _turn(session, file, actor)]
+
+
+# the secretariat sits with the governance centre; the platform may act for it
+_LOOKS_ON = frozenset({Role.DISTRICT_PLATFORM, Role.AUDITOR, Role.TOWN_LEADER})
+_TURNS = frozenset({"agree", "close", "decide", "meet", "negotiate", "sign_off"})
+
+
+def _turn(session: ReadOnly, file: DisputeFile, actor: Actor) -> bool:
+    verbs = {act.action for act in file.actions}
+    if "state_position" in verbs:
+        party = docket.seat_of(session, actor, file.dispute.area_code)
+        if party is not None and file.positions.get(party) is None:
+            return True
+    talked = file.dispute.status is DisputeStatus.NEGOTIATING
+    return bool(verbs & (_TURNS | {"coordinate"} if talked else _TURNS))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from api.pages.names import Names
+from api.names import Names
 from api.pages.timeline import limit_words
 from grids.rules.explanation import What
 from grids.tables import DutyBasis
@@ -70,14 +70,20 @@ def _category(chose: Any, _facts: Facts, names: Names, _district: str) -> dict[s
 
 def _grade(chose: Any, facts: Facts, names: Names, _district: str) -> dict[str, str]:
     words = names.words
-    return {"grade": words.of("grade", chose), "default": words.of("grade", facts.get("default"))}
+    return {
+        "grade": words.of("grade", chose),
+        "default": words.of("grade", facts.get("default")),
+        "before": words.of("grade", facts.get("before")),
+        "reasons": words.listed(words.of("raise_reason", one) for one in facts.get("reasons", ())),
+    }
 
 
 def _due(chose: Any, facts: Facts, names: Names, _district: str) -> dict[str, str]:
     words = names.words
     return {
         "due": words.moment(datetime.fromisoformat(chose)),
-        "limit": limit_words(facts["limit"], words),
+        "limit": limit_words(facts["limit"], words) if "limit" in facts else "",
+        "letter": facts.get("letter", ""),
     }
 
 
@@ -102,6 +108,16 @@ def _whistle(chose: Any, facts: Facts, names: Names, _district: str) -> dict[str
     return {"level": names.words.of("whistle_level", chose), "round": str(facts.get("round", ""))}
 
 
+def _dispute(chose: Any, facts: Facts, names: Names, district: str) -> dict[str, str]:
+    parties = names.words.listed(names.department(district, code) for code in facts.get("parties", ()))
+    return {
+        "lead": names.department(district, chose),
+        "dispute": str(facts["dispute"]),
+        "parties": parties,
+        "rule": str(facts.get("rule", "")),
+    }
+
+
 _PLACES: Mapping[What, Callable[[Any, Facts, Names, str], dict[str, str]]] = {
     What.CELL: _cell,
     What.CATEGORY: _category,
@@ -110,6 +126,7 @@ _PLACES: Mapping[What, Callable[[Any, Facts, Names, str], dict[str, str]]] = {
     What.PEOPLE: _people,
     What.DEPARTMENTS: _departments,
     What.WHISTLE: _whistle,
+    What.DISPUTE: _dispute,
 }
 
 
@@ -120,6 +137,10 @@ def _more(what: What, facts: Facts, names: Names) -> Iterable[tuple[str, str]]:
     words = names.words
     if what is What.CELL:
         yield from _of_the_point(facts, names)
+    if what is What.DUE and "before" in facts:
+        yield words("Due before"), words.moment(datetime.fromisoformat(facts["before"]))
+    if "stood_since" in facts:
+        yield words("Stood still since"), words.moment(datetime.fromisoformat(facts["stood_since"]))
     if "other" in facts:
         ends = words.moment(datetime.fromisoformat(facts["other_due"]))
         yield words("The other limit"), words.noted(limit_words(facts["other"], words), ends)
@@ -133,12 +154,20 @@ def _more(what: What, facts: Facts, names: Names) -> Iterable[tuple[str, str]]:
         since = date.fromisoformat(facts["since"]).isoformat()
         area = facts.get("area")
         yield words("In force since"), words.noted(since, names.place(area)) if area else since
-    if "gave_way" in facts:
-        yield words("Rules that gave way"), words.listed(str(one["rule"]) for one in facts["gave_way"])
+    yield from _beside_the_rule(facts, names)
     if "whistle" in facts:
         yield words("For the whistle"), facts["whistle"]
     if "reason" in facts:
         yield words("Reason"), facts["reason"]
+
+
+def _beside_the_rule(facts: Facts, names: Names) -> Iterable[tuple[str, str]]:
+    words = names.words
+    if "gave_way" in facts:
+        yield words("Rules that gave way"), words.listed(str(one["rule"]) for one in facts["gave_way"])
+    if "powers" in facts:
+        held = (words.noted(f"{one['no']} {one['name']}", one["since"]) for one in facts["powers"])
+        yield words("The town could act itself by"), words.listed(held)
 
 
 def _of_the_point(facts: Facts, names: Names) -> Iterable[tuple[str, str]]:

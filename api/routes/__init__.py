@@ -5,15 +5,31 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.routes import (
+    calendar,
     departments,
+    disputes,
     duties,
+    dutylists,
     editions,
     grids,
     health,
     incidents,
+    intake,
+    jobs,
+    limits,
     login,
     maps,
     measures,
+    messages,
+    metrics,
+    onekey,
+    papers,
+    pauses,
+    powers,
+    presence,
+    returns,
+    scores,
+    slips,
     tasks,
     whistles,
 )
@@ -21,5 +37,33 @@ from api.routes import (
 __all__ = ["router"]
 
 router = APIRouter()
-for part in (login, incidents, whistles, tasks, grids, editions, departments, duties, measures, maps, health):
+for part in (
+    login,
+    disputes,
+    intake,
+    incidents,
+    onekey,
+    presence,
+    pauses,
+    returns,
+    whistles,
+    tasks,
+    scores,
+    slips,
+    papers,
+    grids,
+    editions,
+    departments,
+    duties,
+    dutylists,
+    powers,
+    limits,
+    calendar,
+    measures,
+    metrics,
+    maps,
+    messages,
+    jobs,
+    health,
+):
     router.include_router(part.router)

@@ -17,7 +17,7 @@ from api.database import schema_revisions
 from api.deps import Durability, Now, ReadOnly
 from api.problems import answers
 from api.schemas.base import Answer
-from grids import calendars, deadlines
+from grids import calendars, lateness
 from grids.rules.calendar import local_day
 
 __all__ = ["durability_faults", "router"]
@@ -84,9 +84,20 @@ def durability_faults(settings: Mapping[str, str]) -> list[str]:
 
 def _warnings(session: ReadOnly, now: datetime) -> list[str]:
     warnings = []
-    behind = deadlines.left_behind(session, now)
+    behind = lateness.left_behind(session, now)
     if behind:
-        warnings.append(f"{behind} deadlines are due and have not fired: does a worker run?")
+        oldest = lateness.oldest_due(session, now) or now
+        minutes = (now - oldest).total_seconds() / 60
+        stuck = sum(kind.stuck for kind in lateness.kinds(session, now))
+        why = f"{stuck} are stuck, see /ops" if stuck else "does a worker run?"
+        warnings.append(
+            f"{behind} deadlines are due and have not fired, the oldest for {minutes:.0f} minutes: {why}"
+        )
+    if not any(
+        beat.ended_at is None and beat.seen_at > now - lateness.ALIVE
+        for beat in lateness.workers(session, now)
+    ):
+        warnings.append("no worker was seen for 30 seconds: deadlines do not fire, messages do not leave")
     until = calendars.known_until(session)
     if until is None or until < local_day(now + _CALENDAR_AHEAD):
         warnings.append(

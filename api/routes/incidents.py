@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -26,8 +25,8 @@ from api.schemas.incidents import (
     VerifyIn,
 )
 from api.schemas.whistles import ResultIn, WhistleIn, WhistleOut
-from grids import register
-from grids.acts import incidents, joint, planned, whistles
+from grids import casefile, register
+from grids.acts import callbacks, incidents, joint, whistles
 from grids.register import Filters
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import IncidentStatus
@@ -37,17 +36,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/incidents", tags=["incidents"])
 
 ACT = answers(401, 403, 404, 409, 422)
-
-
-class PlannedAct(StrEnum):
-    """Acts of the state table that this version does not offer yet."""
-
-    REJECT = "reject"
-    MERGE = "merge"
-    SUSPEND = "suspend"
-    RESUME = "resume"
-    LEDGER = "ledger"
-    CANCEL = "cancel"
 
 
 @router.post("", status_code=201, response_model=ReceiptOut, responses=answers(401, 403, 422, 503))
@@ -63,7 +51,7 @@ def report_incident(
 
     def file() -> tuple[ReceiptOut, str]:
         incident = incidents.report(session, body.to_report(admit), by=me, now=now)
-        answer = ReceiptOut.of(incident, register.receipt(session, incident))
+        answer = ReceiptOut.of(incident, casefile.receipt(session, incident))
         return answer, f"/api/incidents/{incident.number}"
 
     return once.create(body, file)
@@ -106,15 +94,15 @@ def list_incidents(
 
 
 @router.get("/{number}", responses=answers(401, 404, 422))
-def show_incident(number: IncidentNumber, me: Me, session: ReadOnly) -> IncidentOut:
+def show_incident(number: IncidentNumber, me: Me, session: ReadOnly, now: Now) -> IncidentOut:
     """Return a whole case with what the reader may do now."""
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.get("/{number}/trace", responses=answers(401, 404, 422))
 def show_trace(number: IncidentNumber, me: Me, session: ReadOnly) -> list[TraceOut]:
     """Return the history of a case, step by step, with its hashes."""
-    return [TraceOut.of(step) for step in register.show_incident(session, me, number).trace]
+    return [TraceOut.of(step) for step in casefile.show_incident(session, me, number).trace]
 
 
 @router.post("/{number}/place", responses=ACT)
@@ -123,7 +111,7 @@ def place_incident(
 ) -> IncidentOut:
     """Put an incident that lay outside every cell into one by hand."""
     incidents.place(session, number, code=body.code, by=me, now=now)
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/accept", responses=ACT)
@@ -138,10 +126,11 @@ def accept_incident(
         grade=body.grade,
         level=body.level,
         reason=body.reason,
+        circumstances=body.circumstances,
         by=me,
         now=now,
     )
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/resolve", responses=ACT)
@@ -150,23 +139,23 @@ def resolve_incident(
 ) -> IncidentOut:
     """Report an incident as resolved, by solving the whistle that runs for it."""
     whistles.resolve(session, number, result=body.result, by=me, now=now)
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/verify", responses=ACT)
 def verify_incident(
     number: IncidentNumber, body: VerifyIn, me: Me, session: UnitOfWork, now: Now
 ) -> IncidentOut:
-    """Check on the spot what was reported as resolved: verified, or back to work."""
-    incidents.verify(session, number, passed=body.passed, comment=body.comment, by=me, now=now)
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    """Check what was reported as resolved, on the spot or by others' word: verified, or back to work."""
+    incidents.verify(session, number, passed=body.passed, comment=body.comment, how=body.how, by=me, now=now)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/callback", responses=ACT)
 def call_back(number: IncidentNumber, body: CallbackIn, me: Me, session: UnitOfWork, now: Now) -> IncidentOut:
     """Record one call to one reporter; the last one closes the case, or reopens it."""
-    incidents.callback(session, number, body.to_answer(), by=me, now=now)
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    callbacks.callback(session, number, body.to_answer(), by=me, now=now)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/reopen", responses=ACT)
@@ -174,8 +163,8 @@ def reopen_incident(
     number: IncidentNumber, body: ReopenIn, me: Me, session: UnitOfWork, now: Now
 ) -> IncidentOut:
     """Take a closed case up again."""
-    incidents.reopen(session, number, reason=body.reason, by=me, now=now)
-    return IncidentOut.of(register.show_incident(session, me, number), me)
+    callbacks.reopen(session, number, reason=body.reason, by=me, now=now)
+    return IncidentOut.of(casefile.show_incident(session, me, number, now=now), me)
 
 
 @router.post("/{number}/whistles", status_code=201, response_model=WhistleOut, responses=ACT)
@@ -186,15 +175,7 @@ def blow_whistle(
 
     def blow() -> tuple[WhistleOut, str]:
         whistle = joint.blow(session, number, level=body.level, draft=body.to_draft(), by=me, now=now)
-        answer = WhistleOut.of(register.show_whistle(session, me, whistle.number), me)
+        answer = WhistleOut.of(casefile.show_whistle(session, me, whistle.number), me)
         return answer, f"/api/whistles/{whistle.number}"
 
     return once.create(body, blow)
-
-
-@router.post("/{number}/{act}", responses=answers(401, 403, 404, 409))
-def act_of_a_later_version(
-    number: IncidentNumber, act: PlannedAct, me: Me, session: UnitOfWork, now: Now
-) -> None:
-    """Answer an act that stands in the state table and is not offered yet: 409, `not_offered_yet`."""
-    planned.incident(session, number, act.value, by=me, now=now)

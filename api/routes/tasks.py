@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import AdmitFrame, Me, Now, ReadOnly, UnitOfWork
+from api.deps import Me, Now, ReadOnly, UnitOfWork
 from api.problems import answers
 from api.routes.query import Cursor, Limit
 from api.schemas.base import ShortCode, TaskId
-from api.schemas.tasks import CheckInIn, CompleteIn, RespondIn, ScoreIn, TaskListOut, TaskOut
+from api.schemas.tasks import CompleteIn, RespondIn, TaskListOut, TaskOut
 from api.schemas.whistles import CommentIn
-from grids import register
-from grids.acts import planned, tasks
+from grids import casefile, register
+from grids.acts import tasks
 from grids.rules.permissions import Actor
 from grids.rules.tasks import TaskStatus
 
@@ -25,21 +24,8 @@ router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 ACT = answers(401, 403, 404, 409, 422)
 
 
-class PlannedAct(StrEnum):
-    """Acts of the state table that this version does not offer yet."""
-
-    REQUEST_RETURN = "request-return"
-    DECIDE_RETURN = "decide-return"
-    EXTEND = "extend"
-    APPEAL = "appeal"
-
-
-# the contract's name -> the act of the table; a return is granted or sent back by the same request
-_ROW = {PlannedAct.REQUEST_RETURN: "request_return", PlannedAct.DECIDE_RETURN: "return"}
-
-
 def _shown(session: ReadOnly, me: Actor, task_id: int) -> TaskOut:
-    return TaskOut.of_row(register.show_task(session, me, task_id), me)
+    return TaskOut.of_row(casefile.show_task(session, me, task_id), me)
 
 
 @router.get("", responses=answers(401, 422))
@@ -80,15 +66,6 @@ def respond(task_id: TaskId, body: RespondIn, me: Me, session: UnitOfWork, now: 
     return _shown(session, me, task_id)
 
 
-@router.post("/{task_id}/check-in", responses=ACT)
-def check_in(
-    task_id: TaskId, body: CheckInIn, me: Me, admit: AdmitFrame, session: UnitOfWork, now: Now
-) -> TaskOut:
-    """Record that a department's people came: when, where, how far off, how late."""
-    tasks.check_in(session, task_id, body.to_check_in(admit), by=me, now=now)
-    return _shown(session, me, task_id)
-
-
 @router.post("/{task_id}/start", responses=ACT)
 def start(task_id: TaskId, me: Me, session: UnitOfWork, now: Now) -> TaskOut:
     """Begin the action; when the lead begins, everyone who has checked in begins with it."""
@@ -99,7 +76,10 @@ def start(task_id: TaskId, me: Me, session: UnitOfWork, now: Now) -> TaskOut:
 @router.post("/{task_id}/complete", responses=ACT)
 def complete(task_id: TaskId, body: CompleteIn, me: Me, session: UnitOfWork, now: Now) -> TaskOut:
     """Report the department's part as done; the lead comes last, and resolves the incident."""
-    tasks.complete(session, task_id, result=body.result, evidence=body.evidence, by=me, now=now)
+    without = {one.evidence: one.reason for one in body.without}
+    tasks.complete(
+        session, task_id, result=body.result, evidence=body.evidence, without=without, by=me, now=now
+    )
     return _shown(session, me, task_id)
 
 
@@ -108,25 +88,3 @@ def rework(task_id: TaskId, body: CommentIn, me: Me, session: UnitOfWork, now: N
     """Send a department's part back to work."""
     tasks.rework(session, task_id, comment=body.comment, by=me, now=now)
     return _shown(session, me, task_id)
-
-
-@router.post("/{task_id}/score", responses=ACT)
-def score(task_id: TaskId, body: ScoreIn, me: Me, session: UnitOfWork, now: Now) -> TaskOut:
-    """Score a department's part, as the town that blew the whistle."""
-    tasks.score(
-        session,
-        task_id,
-        response=body.response,
-        handling=body.handling,
-        result=body.result,
-        comment=body.comment,
-        by=me,
-        now=now,
-    )
-    return _shown(session, me, task_id)
-
-
-@router.post("/{task_id}/{act}", responses=answers(401, 403, 404, 409))
-def act_of_a_later_version(task_id: TaskId, act: PlannedAct, me: Me, session: UnitOfWork, now: Now) -> None:
-    """Answer an act that stands in the state table and is not offered yet: 409, `not_offered_yet`."""
-    planned.task(session, task_id, _ROW.get(act, act.value), by=me, now=now)

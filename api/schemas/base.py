@@ -26,6 +26,7 @@ __all__ = [
     "Answer",
     "AreaCode",
     "Body",
+    "DisputeNumber",
     "Flag",
     "FrameCode",
     "IncidentNumber",
@@ -121,6 +122,7 @@ AreaCode = Annotated[str, StringConstraints(max_length=15, pattern=r"^[0-9]{6}(?
 
 IncidentNumber = Annotated[str, StringConstraints(max_length=19, pattern=r"^[0-9]{19}$")]
 WhistleNumber = Annotated[str, StringConstraints(max_length=24, pattern=r"^W[0-9]{14,23}$")]
+DisputeNumber = Annotated[str, StringConstraints(max_length=24, pattern=r"^D[0-9]{14,23}$")]
 TaskId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 Real = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]

@@ -23,15 +23,18 @@ from api.schemas.base import (
     TaskId,
     Whole,
 )
+from api.schemas.intake import MergedOut, ProposalOut
+from api.schemas.pauses import LedgerItemOut, SuspensionOut
 from api.schemas.places import AskedOut, PlacementOut
 from api.schemas.tasks import ActionOut, TaskOut, may_call, of_task
 from api.schemas.whistles import ClockOut, WhistleBrief
-from grids.acts.incidents import CallbackAnswer, Report
-from grids.register import CaseFile, Receipt, position
+from grids.acts.callbacks import CallbackAnswer
+from grids.acts.incidents import Report
+from grids.casefile import CaseFile, Receipt, position
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.explanation import What
-from grids.rules.grading import Grade
-from grids.rules.lifecycle import Channel, IncidentStatus
+from grids.rules.grading import Grade, RaiseReason
+from grids.rules.lifecycle import Channel, IncidentStatus, Inspection, RejectReason, VerifiedHow
 from grids.rules.permissions import Actor
 from grids.rules.whistles import WhistleLevel
 from grids.tables import Callback, Incident, Solved, Trace
@@ -114,13 +117,20 @@ class AcceptIn(Body):
     reason: Passage | None = Field(
         default=None, description="needed where grade or level differ from the list"
     )
+    circumstances: frozenset[RaiseReason] = Field(
+        default=frozenset(),
+        max_length=len(RaiseReason),
+        description="what makes it worse than its category: casualties, trapped, fire, near_school_or_hospital, "
+        "rain_warning; that many reported it or that it keeps returning is counted without",
+    )
 
 
 class VerifyIn(Body):
-    """What was found on the spot; not passed needs a comment."""
+    """What was found; not passed needs a comment, and so does the word of experts or residents."""
 
     passed: Flag
     comment: Passage | None = None
+    how: VerifiedHow = VerifiedHow.ON_SITE
 
 
 class CallbackIn(Body):
@@ -190,7 +200,11 @@ class IncidentBrief(Answer):
     resolved_at: Shown | None
     verified_at: Shown | None
     closed_at: Shown | None
-    due_at: Shown | None
+    due_at: Shown | None = Field(description="the first promise; it stays")
+    due_effective: Shown | None = Field(
+        description="what is judged: moved by approved extensions, by the time in which the case stood still, and by "
+        "a further round"
+    )
     first_overdue_at: Shown | None = Field(description="set for good once handling was late")
     result: str | None
     rework_count: int
@@ -281,6 +295,17 @@ class IncidentOut(IncidentBrief):
     clocks: list[ClockOut]
     callbacks: list[CallbackOut]
     reporters: list[ReporterOut]
+    to_call: list[int] = Field(description="ids of reporters who wait for a call, for those who make it")
+    inspection: Inspection | None = Field(description="what the worker of the cell found")
+    inspected_at: Shown | None
+    rejected_for: RejectReason | None
+    reply: str | None = Field(description="what the reporter was told")
+    verified_how: VerifiedHow | None
+    master: str | None = Field(description="the case that it was joined to")
+    merged: list[MergedOut] = Field(description="the reports that were joined to it, and to those")
+    proposals: list[ProposalOut] = Field(description="what it may be about, for those who may join it to one")
+    suspensions: list[SuspensionOut] = Field(description="what let it wait, or was to; the last one last")
+    ledger: list[LedgerItemOut] = Field(description="what holds it on the ledger, or held it")
     actions: list[ActionOut]
 
     @classmethod
@@ -289,6 +314,7 @@ class IncidentOut(IncidentBrief):
         incident = file.incident
         by_id = {whistle.id: whistle for whistle in file.whistles}
         called = {task.department_id for task in file.tasks}
+        numbers: dict[int | None, str] = {one.id: one.number for one in (incident, *file.merged)}
         return cls.model_validate(
             {
                 **_plain(incident),
@@ -308,14 +334,26 @@ class IncidentOut(IncidentBrief):
                         by_id[task.whistle_id],
                         incident,
                         open_phone=may_call(me, by_id[task.whistle_id], called),
-                        score=file.scores.get(task.id),
+                        marks=file.marks[task.id],
+                        extensions=file.extensions.get(task.id, ()),
                         actions=of_task(file.actions, task.id),
                     )
                     for task in file.tasks
                 ],
                 "clocks": ClockOut.all(file.clocks, {key: one.number for key, one in by_id.items()}),
                 "callbacks": [CallbackOut.of(call) for call in file.callbacks],
+                "suspensions": [SuspensionOut.of(row) for row in file.suspensions],
+                "ledger": [LedgerItemOut.of(row) for row in file.ledger],
                 "reporters": [ReporterOut.model_validate(one) for one in file.reporters],
+                "to_call": [one.id for one in file.to_call],
+                "inspection": incident.inspection,
+                "inspected_at": incident.inspected_at,
+                "rejected_for": incident.rejected_for,
+                "reply": incident.reply,
+                "verified_how": incident.verified_how,
+                "master": file.master.number if file.master else None,
+                "merged": [MergedOut.of(one, numbers.get(one.master_id)) for one in file.merged],
+                "proposals": [ProposalOut.of(one) for one in file.proposals],
                 "actions": ActionOut.all(file.actions),
             }
         )

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Body, FrameCode, Line, Moment, Passage, Phone, Real, Shown, Whole
-from grids.acts.tasks import CheckIn
-from grids.register import Action, TaskRow
+from api.i18n import LANGUAGES, words_in
+from api.schemas.base import Answer, Body, Line, Moment, Passage, Phone, Shown
+from api.schemas.pauses import ExtensionOut
+from api.schemas.presence import PresenceWordOut
+from grids.acts.scores import Marks
+from grids.casefile import TaskRow
+from grids.offers import Action
+from grids.rules.evidence import named_evidence, reasons_without
 from grids.rules.permissions import Actor
 from grids.rules.phones import mask_phone
+from grids.rules.presence import Presence
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
-from grids.tables import Incident, Score, Task, Whistle
+from grids.tables import Extension, Incident, Task, Whistle
 
 __all__ = [
     "ActionOut",
-    "CheckInIn",
     "CompleteIn",
     "RespondIn",
-    "ScoreIn",
     "ScoreOut",
     "TaskListOut",
     "TaskOut",
@@ -38,19 +42,11 @@ class RespondIn(Body):
     arrives_at: Moment | None = None
 
 
-class CheckInIn(Body):
-    """How somebody showed that they came."""
+class WithoutIn(Body):
+    """Something of the category's list that there is none of, and why."""
 
-    method: CheckInMethod
-    lon: Real | None = None
-    lat: Real | None = None
-    frame: FrameCode | None = None
-    reason: Passage | None = None
-
-    def to_check_in(self, admit: Callable[[str], str]) -> CheckIn:
-        """Return it as the use case takes it; admit : names the frame, or refuses it."""
-        frame = None if self.frame is None else admit(self.frame)
-        return CheckIn(self.method, self.lon, self.lat, frame, self.reason)
+    evidence: Line
+    reason: Passage
 
 
 class CompleteIn(Body):
@@ -58,15 +54,7 @@ class CompleteIn(Body):
 
     result: Passage
     evidence: list[Line] = Field(default_factory=list, max_length=50)
-
-
-class ScoreIn(Body):
-    """The town's marks, 0 to 100 each; a total under 60 needs a comment."""
-
-    response: Whole
-    handling: Whole
-    result: Whole
-    comment: Passage | None = None
+    without: list[WithoutIn] = Field(default_factory=list, max_length=50)
 
 
 class ActionOut(Answer):
@@ -130,9 +118,16 @@ class TaskOut(Answer):
     accepted_at: Shown | None
     result: str | None
     evidence: list[str] | None
+    without: dict[str, str] = Field(description="what of the category's list there is none of, and why")
+    presence: Presence | None = Field(description="what both sides' words on its coming come to")
+    presence_words: list[PresenceWordOut] = Field(description="in the task itself and in its whistle")
+    remote_reason: str | None = Field(description="why nobody had to come")
+    answer: dict[str, str] | None = Field(description="the answer as a sentence, by language")
     first_overdue_at: Shown | None
     rework_count: int
-    score: ScoreOut | None = None
+    score: ScoreOut | None = Field(default=None, description="the town's marks")
+    whistle_result: Decimal | None = Field(default=None, description="town, lead and record together")
+    extensions: list[ExtensionOut] = Field(default_factory=list, description="more time that was asked for")
     actions: list[ActionOut] = Field(default_factory=list)
 
     @classmethod
@@ -143,19 +138,28 @@ class TaskOut(Answer):
         incident: Incident,
         *,
         open_phone: bool,
-        score: Score | None = None,
+        marks: Marks = Marks(),
+        words: Sequence[PresenceWordOut] = (),
+        extensions: Sequence[Extension] = (),
         actions: Sequence[Action] = (),
     ) -> TaskOut:
         """Return a task with its department loaded."""
         plain = {name: getattr(task, name) for name in _TASK_FIELDS}
+        phone = masked(task.staff_phone, shown=open_phone)
         return cls.model_validate(
             {
                 **plain,
                 "whistle": whistle.number,
                 "incident": incident.number,
                 "department": TaskDepartment.model_validate(task.department),
-                "staff_phone": masked(task.staff_phone, shown=open_phone),
-                "score": ScoreOut.model_validate(score) if score is not None else None,
+                "staff_phone": phone,
+                "evidence": None if task.evidence is None else named_evidence(task.evidence),
+                "without": reasons_without(task.evidence),
+                "presence_words": words,
+                "answer": _answer(task, phone),
+                "score": ScoreOut.model_validate(marks.score) if marks.score is not None else None,
+                "whistle_result": None if marks.result is None else marks.result.total,
+                "extensions": [ExtensionOut.of(row) for row in extensions],
                 "actions": ActionOut.all(actions),
             }
         )
@@ -168,13 +172,39 @@ class TaskOut(Answer):
             row.whistle,
             row.incident,
             open_phone=may_call(me, row.whistle, departments or (row.task.department_id,)),
-            score=row.score,
+            marks=row.marks,
+            extensions=row.extensions,
+            words=PresenceWordOut.all(row.words, me),
             actions=of_task(row.actions, row.task.id),
         )
 
 
-_MADE = frozenset({"whistle", "incident", "department", "staff_phone", "score", "actions"})
+_MADE = frozenset(
+    {
+        "whistle",
+        "incident",
+        "department",
+        "staff_phone",
+        "evidence",
+        "without",
+        "presence_words",
+        "answer",
+        "score",
+        "whistle_result",
+        "extensions",
+        "actions",
+    }
+)
 _TASK_FIELDS = tuple(name for name in TaskOut.model_fields if name not in _MADE)
+
+
+def _answer(task: Task, phone: str | None) -> dict[str, str] | None:
+    if task.responded_at is None:
+        return None
+    return {
+        tag: words.answer(words.name(task.department), task.arrives_at, task.staff_name, phone)
+        for tag, words in ((tag, words_in(tag)) for tag in LANGUAGES)
+    }
 
 
 def masked(phone: str | None, *, shown: bool) -> str | None:

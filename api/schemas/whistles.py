@@ -8,9 +8,10 @@ from pydantic import Field
 
 from api.schemas.base import Answer, AreaCode, Body, Line, Moment, Passage, Phone, Real, ShortCode, Shown
 from api.schemas.places import Named
+from api.schemas.presence import JointActionOut, PresenceWordOut
 from api.schemas.tasks import ActionOut, TaskOut, masked, may_call, of_task
 from grids.acts.joint import Draft
-from grids.register import WhistleFile
+from grids.casefile import WhistleFile
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.limits import Limit, Unit
 from grids.rules.permissions import Actor
@@ -20,14 +21,18 @@ from grids.tables import Deadline, Incident, Whistle
 
 __all__ = [
     "AssignIn",
+    "ChangeIn",
     "ClockOut",
     "CommentIn",
     "DepartmentIn",
     "FileIn",
+    "HeardIn",
+    "LiaisonIn",
     "LimitIn",
     "NoteIn",
     "ReasonIn",
     "ResultIn",
+    "SubmitIn",
     "WhistleBrief",
     "WhistleIn",
     "WhistleListOut",
@@ -49,22 +54,26 @@ class LimitIn(Body):
     unit: Unit
 
 
-class WhistleIn(Body):
-    """A whistle to blow on an incident, from the level below it."""
+class SubmitIn(Body):
+    """What a level-3 whistle says; what is left out is taken from the responsibility list and from who submits it."""
 
-    level: WhistleLevel
-    reason: Passage
     type: WhistleType = WhistleType.COMPREHENSIVE
+    reason: Passage | None = Field(default=None, description="left out: that of the draft")
     departments: list[DepartmentIn] | None = Field(
         default=None,
         max_length=40,
         description="exactly one leads; left out: those of the responsibility list",
     )
+    chosen_reason: Passage | None = Field(
+        default=None, description="why others are called than the list names"
+    )
     appointed_at: Moment | None = Field(
-        default=None, description="when the departments come; level 3 needs it"
+        default=None, description="when the departments come; left out in an emergency: at once"
     )
     appointed_place: Line | None = Field(default=None, description="where they come to; level 3 needs it")
     limit: LimitIn | None = None
+    contact_name: Line | None = Field(default=None, description="of the town, for the departments")
+    contact_phone: Phone | None = None
 
     def to_draft(self) -> Draft:
         """Return it as the use case takes it."""
@@ -75,10 +84,20 @@ class WhistleIn(Body):
             type=self.type,
             reason=self.reason,
             departments=chosen,
+            chosen_reason=self.chosen_reason,
             appointed_at=self.appointed_at,
             appointed_place=self.appointed_place,
             limit=Limit(self.limit.value, self.limit.unit) if self.limit else None,
+            contact_name=self.contact_name,
+            contact_phone=self.contact_phone,
         )
+
+
+class WhistleIn(SubmitIn):
+    """A whistle to blow on an incident, from the level below it; its reason also says why others are called."""
+
+    level: WhistleLevel
+    reason: Passage  # blowing needs one
 
 
 class ResultIn(Body):
@@ -105,11 +124,31 @@ class NoteIn(Body):
     comment: Passage | None = None
 
 
-class FileIn(Body):
-    """Who goes from the town to the community (the dual track of level 2)."""
+class LiaisonIn(Body):
+    """Who goes from the town to the community (one track of level 2)."""
 
     liaison_name: Line
     liaison_phone: Phone
+
+
+class FileIn(Body):
+    """Filing at the centre (the other track), with who goes to the community where it names them at once."""
+
+    liaison_name: Line | None = None
+    liaison_phone: Phone | None = None
+
+
+class HeardIn(Body):
+    """Who heard the leader confirm by telephone."""
+
+    heard_by: Line
+
+
+class ChangeIn(Body):
+    """All departments that answer from now on, with exactly one lead, and why."""
+
+    departments: list[DepartmentIn] = Field(max_length=40)
+    reason: Passage
 
 
 class AssignIn(Body):
@@ -177,18 +216,25 @@ class WhistleOut(WhistleBrief):
     answered_at: Shown | None
     liaison_name: str | None
     liaison_phone: str | None = Field(description="whole for the community and the town of an open whistle")
+    liaison_named_at: Shown | None
     filed_at: Shown | None
     office: str | None
     instruction: str | None
     tasked_at: Shown | None
     departments: list[Named] | None
+    chosen_reason: str | None = Field(description="why others are called than the responsibility list names")
     appointed_place: str | None
+    contact_name: str | None = Field(description="of the town, for the departments")
+    contact_phone: str | None = Field(description="whole for the town and the departments of an open whistle")
     submitted_at: Shown | None
     confirmed_at: Shown | None
+    confirmed_by_phone: str | None = Field(description="who heard the leader confirm an emergency")
+    written_at: Shown | None = Field(description="when the leader wrote what was confirmed by telephone")
     issued_at: Shown | None
     completed_at: Shown | None
     result: str | None
     tasks: list[TaskOut]
+    action: JointActionOut | None = Field(description="what the departments did together")
     clocks: list[ClockOut]
     actions: list[ActionOut]
 
@@ -205,17 +251,21 @@ class WhistleOut(WhistleBrief):
                 "area": whistle.area_code,
                 "incident": file.incident.number,
                 "liaison_phone": masked(whistle.liaison_phone, shown=reach),
+                "contact_phone": masked(whistle.contact_phone, shown=may_call(me, whistle, called)),
                 "tasks": [
                     TaskOut.of(
                         task,
                         whistle,
                         file.incident,
                         open_phone=may_call(me, whistle, called),
-                        score=file.scores.get(task.id),
+                        marks=file.marks[task.id],
+                        extensions=file.extensions.get(task.id, ()),
+                        words=PresenceWordOut.all(file.words.get(task.id, ()), me),
                         actions=of_task(file.actions, task.id),
                     )
                     for task in file.tasks
                 ],
+                "action": JointActionOut.of(file.action),
                 "clocks": ClockOut.all(file.clocks, {whistle.id: whistle.number}),
                 "actions": ActionOut.all(file.actions),
             }
@@ -225,7 +275,8 @@ class WhistleOut(WhistleBrief):
 _WHISTLE_FIELDS = tuple(
     name
     for name in WhistleOut.model_fields
-    if name not in {"area", "incident", "liaison_phone", "tasks", "clocks", "actions"}
+    if name
+    not in {"area", "incident", "liaison_phone", "contact_phone", "tasks", "action", "clocks", "actions"}
 )
 
 

@@ -76,7 +76,9 @@
           form.elements.lon.value = found.coords.longitude.toFixed(6);
           form.elements.lat.value = found.coords.latitude.toFixed(6);
           form.elements.frame.value = "WGS84";
-          form.elements.method.value = "gps";
+          if (form.elements.accuracy_m) form.elements.accuracy_m.value = found.coords.accuracy.toFixed(1);
+          // a position beside a code or a reason adds to them
+          if (form.elements.method.value === "manual" && !form.elements.reason.value) form.elements.method.value = "gps";
           said.textContent = said.dataset.found.replace("%", Math.round(found.coords.accuracy));
         },
         () => { said.textContent = said.dataset.failed; },

@@ -6,7 +6,7 @@
 
   document.querySelectorAll("[data-place]").forEach((node) => {
     const place = JSON.parse(node.dataset.place);
-    const map = L.map(node, { attributionControl: false, zoomControl: false, scrollWheelZoom: false, zoomSnap: 0.25 });
+    const map = L.map(node, { attributionControl: false, zoomControl: false, scrollWheelZoom: false, zoomSnap: 0.25, renderer: L.svg({ padding: 1 }) });
     L.control.zoom({ zoomInTitle: node.dataset.zoomIn, zoomOutTitle: node.dataset.zoomOut }).addTo(map);
     L.control.scale({ imperial: false }).addTo(map);
     const spot = [place.lat, place.lon];

@@ -1,52 +1,46 @@
-"""Incidents: report, place, accept, verify, call back, close, reopen."""
+"""Incidents: report, place, accept, verify; what else becomes of them is in `intake` and `callbacks`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from geoalchemy2.shape import from_shape
 from shapely import Point
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
 from grids import atlas, directory
-from grids.acts import ladder
+from grids.acts import callbacks, intake, ladder, regrading
 from grids.acts.case import Case, next_number
 from grids.duty import duties
-from grids.ground import succession
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
-from grids.rules.deadlines import SECOND_HANDLING, DeadlineKind, limit_of
+from grids.rules.deadlines import DeadlineKind
 from grids.rules.explanation import What
-from grids.rules.grading import Grade, limits_for
-from grids.rules.lifecycle import Channel, IncidentStatus
+from grids.rules.grading import Grade, RaiseReason, limits_for, raise_grade
+from grids.rules.lifecycle import INCIDENT, Channel, IncidentStatus, VerifiedHow
 from grids.rules.limits import due
 from grids.rules.permissions import SYSTEM, Actor, Role, require_area
 from grids.rules.phones import check_phone
 from grids.rules.whistles import WhistleLevel, WhistleStatus
-from grids.tables import Callback, Category, Incident, Placement, Reporter, Solved
+from grids.standing import hands_in
+from grids.tables import Category, Incident, Placement, Reporter
 
 __all__ = [
-    "CallbackAnswer",
     "Report",
     "accept",
-    "callback",
     "place",
-    "reopen",
     "report",
-    "reporters",
     "verify",
 ]
 
 _LONGEST_TEXT = 4000
 _OLDEST_CLAIM = timedelta(days=365)
 _CLOCK_SKEW = timedelta(minutes=5)  # a phone's clock may run ahead of ours by this much
-_TRIES, _TRY_DAYS = 3, 2  # a reporter is unreachable after three tries on two different days
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +62,6 @@ class Report:
     reporter_phone: str | None = None
     occurred_at: datetime | None = None
     cell: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackAnswer:
-    """What came of one call: reached or not and, if reached, solved or not and how satisfied (1 to 5)."""
-
-    reached: bool
-    solved: Solved | None = None
-    satisfaction: int | None = None
-    comment: str | None = None
-    reporter_id: int | None = None
 
 
 def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incident:
@@ -139,13 +122,14 @@ def report(session: Session, said: Report, *, by: Actor, now: datetime) -> Incid
     if phone or said.reporter_name:
         session.add(Reporter(incident_id=incident.id, name=said.reporter_name, phone=phone, reported_at=now))
     if found.how is Placement.OUTSIDE:
-        case.start_clock(DeadlineKind.ACCEPT, limit_of(DeadlineKind.ACCEPT, None))
+        case.start_clock(DeadlineKind.ACCEPT)
         case.tell((Role.HOTLINE_DESK, Role.DISTRICT_PLATFORM), "incident.outside")
     elif by.role is Role.GRID_WORKER and said.category is not None and by.scope.covers(code):
         _accept(case, directory.category(session, said.category), grade=None, level=None, reason=None)
     else:
-        case.start_clock(DeadlineKind.ACCEPT, limit_of(DeadlineKind.ACCEPT, None))
+        case.start_clock(DeadlineKind.ACCEPT)
         case.tell((Role.TOWN_GRID_CENTRE, Role.GRID_WORKER), "incident.reported")
+        intake.look_first(case)
     session.flush()
     return incident
 
@@ -175,6 +159,7 @@ def place(session: Session, number: str, *, code: str, by: Actor, now: datetime)
         )
     )
     case.tell((Role.TOWN_GRID_CENTRE,), "incident.reported")
+    intake.look_first(case)
     session.flush()
     return incident
 
@@ -189,46 +174,81 @@ def accept(
     grade: Grade | None = None,
     level: WhistleLevel | None = None,
     reason: str | None = None,
+    circumstances: Collection[RaiseReason] = (),
 ) -> Incident:
     """Accept a report: grade it, fix its limits and its people, and blow its first whistle (rows I3, I6).
 
-    grade and level default to the category's; another grade or a higher first whistle needs a reason. Red cases
-    run from the moment of the report, all others from now. Raises `Conflict` where the incident still lies in no cell.
+    circumstances : what makes it worse than its category, as far as a person says so (people trapped, a school
+    near by); that it keeps coming back, or that many reported it, is found without. grade and level default to
+    what follows; another grade or a higher first whistle needs a reason, and no grade may be below what was
+    stated. Red cases run from the moment of the report, all others from now. Raises `Conflict` where the
+    incident still lies in no cell.
     """
+    regrading.check_stated(circumstances)
     case = Case.open(session, number, by, now)
     incident = case.incident
     code = category or incident.category_code
     if code is None:
         raise InvalidInput("category_needed", "choose a category before accepting", field="category")
-    _accept(case, directory.category(session, code), grade=grade, level=level, reason=reason)
+    INCIDENT.decide(incident.status, "accept", by.role)
+    _accept(
+        case,
+        directory.category(session, code),
+        grade=grade,
+        level=level,
+        reason=reason,
+        stated=frozenset(circumstances),
+    )
     session.flush()
     return incident
 
 
 def _accept(
-    case: Case, category: Category, *, grade: Grade | None, level: WhistleLevel | None, reason: str | None
+    case: Case,
+    category: Category,
+    *,
+    grade: Grade | None,
+    level: WhistleLevel | None,
+    reason: str | None,
+    stated: frozenset[RaiseReason] = frozenset(),
 ) -> None:
     incident = case.incident
     if incident.placement is Placement.OUTSIDE:
         raise Conflict(
             "not_placed", "this report lies in no grid cell: place it first", number=incident.number
         )
-    graded = grade or category.grade
+    worse = regrading.reasons_for(case, category, stated)
+    follows = raise_grade(category.grade, worse)
+    graded = grade or follows
     first = WhistleLevel.THIRD if graded is Grade.RED else WhistleLevel(category.whistle_level)
-    if not reason and (graded is not category.grade or (level or first) > first):
+    if stated and graded.rank > raise_grade(category.grade, stated & set(worse)).rank:
+        raise InvalidInput(
+            "grade_below_circumstances",
+            "what was stated makes it worse than this grade",
+            field="grade",
+            got=graded.value,
+            wanted=follows.value,
+        )
+    if not reason and (graded is not follows or (level or first) > first):
         raise InvalidInput(
             "reason_needed",
-            "say why the grade differs from the category's, or the first whistle is above it",
+            "say why the grade differs from what follows from the category, or the first whistle is above it",
             field="reason",
-            wanted={"grade": category.grade.value, "level": int(first)},
+            wanted={"grade": follows.value, "level": int(first)},
         )
+    raised = worse if graded is follows is not category.grade else ()
     start = incident.received_at if graded is Grade.RED else case.now
     clock_from = "report" if graded is Grade.RED else "accept"
-    limits = limits_for(category, graded)
+    rules = case.rules
+    limits = limits_for(category, graded, rules.ceilings)
     moments = [due(start, limit, case.calendar) for limit in limits]
     case.explain(
         explanation.category(category.code, incident.category_code, case.actor, at=case.now),
-        explanation.grade(graded, category.grade, case.actor, reason, at=case.now),
+        explanation.grade_raised(
+            graded, category.grade, raised, at=case.now, by=case.actor if stated else None
+        )
+        if raised
+        else explanation.grade(graded, category.grade, case.actor, reason, at=case.now),
         explanation.due(limits, moments, start, case.calendar, clock_from=clock_from, at=case.now),
     )
     incident.category_code, incident.grade = category.code, graded
@@ -240,6 +260,7 @@ def _accept(
         "response_minutes": category.response_minutes,
         "arrive_hours": category.arrive_hours,
         "long_process": category.long_process,
+        "profile": rules.snapshot(),
     }
     incident.responsible = _responsible(case, category)
     case.move(
@@ -249,13 +270,16 @@ def _accept(
             "category": category.code,
             "grade": graded.value,
             "due_at": incident.due_at,
-            "limits": incident.limits,
+            "limits": {**incident.limits, "profile": rules.seal()},
             "responsible": incident.responsible,
             "reason": reason,
+            "raised": [one.value for one in raised],
         },
     )
     case.stop_clock(DeadlineKind.ACCEPT)
-    case.start_clock(DeadlineKind.HANDLE, due_at=incident.due_at)
+    case.stop_clock(DeadlineKind.INSPECT, void=True)
+    binding = limits[moments.index(incident.due_at)]
+    case.start_clock(DeadlineKind.HANDLE, binding, due_at=incident.due_at)
     case.move(incident, "start", by=SYSTEM)
     if level is None or level == first:
         ladder.begin(case, first, "red" if graded is Grade.RED else "category")
@@ -282,19 +306,29 @@ def _responsible(case: Case, category: Category) -> dict[str, Any]:
 
 
 def verify(
-    session: Session, number: str, *, passed: bool, comment: str | None = None, by: Actor, now: datetime
+    session: Session,
+    number: str,
+    *,
+    passed: bool,
+    comment: str | None = None,
+    how: VerifiedHow = VerifiedHow.ON_SITE,
+    by: Actor,
+    now: datetime,
 ) -> Incident:
-    """Check on the spot what was reported as resolved (row I10): verified, or back to work.
+    """Check what was reported as resolved (row I10): verified, or back to work.
 
-    Raises `Forbidden` when the handler checks their own work, `Conflict` while the town has not yet accepted
-    the departments' parts.
+    how : seen on the spot, or by the word of experts or residents; what these said is the comment. Raises
+    `Forbidden` ("own_work") for who handled it or did a department's part, `Conflict` while the town has not yet
+    accepted those parts.
     """
-    case = Case.open(session, number, by, now)
-    incident = case.incident
-    if incident.handler_id is not None and incident.handler_id == by.person_id:
-        raise Forbidden("own_work", "somebody else than the handler has to verify this")
     if not passed and not comment:
         raise InvalidInput("comment_needed", "say what is still wrong", field="comment")
+    if how is not VerifiedHow.ON_SITE and not comment:
+        raise InvalidInput("comment_needed", "say what the experts or the residents found", field="comment")
+    case = Case.open(session, number, by, now)
+    incident = case.incident
+    if by.person_id is not None and by.person_id in hands_in(session, incident):
+        raise Forbidden("own_work", "somebody else than those who handled it has to verify this")
     third = case.whistle_at(WhistleLevel.THIRD)
     if passed and third is not None and third.status in (WhistleStatus.ISSUED, WhistleStatus.IN_PROGRESS):
         raise Conflict(
@@ -308,152 +342,14 @@ def verify(
         ladder.send_back(case, comment or "")
         session.flush()
         return incident
-    case.move(incident, "verify", {"comment": comment})
-    incident.verified_at = now
+    case.move(incident, "verify", {"how": how.value, "comment": comment})
+    incident.verified_at, incident.verified_how = now, how
     case.stop_clock(DeadlineKind.VERIFY)
     if incident.category_code is None:
         raise Conflict("category_needed", "an incident without a category cannot be closed", number=number)
-    category = session.get_one(Category, incident.category_code)
-    if category.callback_required and reporters(session, incident.id):
-        case.start_clock(DeadlineKind.CALLBACK, limit_of(DeadlineKind.CALLBACK, incident.grade))
-        case.tell((Role.CALLBACK_OFFICER,), "incident.call_back")
-    else:
-        _close(case, {"callback": "none to call"}, by=SYSTEM)
+    callbacks.ask_or_close(case, session.get_one(Category, incident.category_code))
     session.flush()
     return incident
-
-
-def callback(session: Session, number: str, answer: CallbackAnswer, *, by: Actor, now: datetime) -> Incident:
-    """Record one call to a reporter (row I11); the last one closes the case, or reopens it.
-
-    Every reporter is called. One who cannot be reached three times on two days counts as called. "Not
-    solved", or a satisfaction of 1 or 2, reopens the case at once (row I12).
-    """
-    case = Case.open(session, number, by, now)
-    _check_answer(answer)
-    incident = case.incident
-    waiting = _waiting(session, incident)
-    if answer.reporter_id is None and waiting:
-        reporter_id = waiting[0].id
-    elif answer.reporter_id in {reporter.id for reporter in waiting}:
-        reporter_id = answer.reporter_id
-    else:
-        raise InvalidInput(
-            "no_such_reporter",
-            "this reporter is not waiting for a call about this incident",
-            field="reporter_id",
-            got=answer.reporter_id,
-            wanted=[reporter.id for reporter in waiting],
-        )
-    facts = {
-        "reporter": reporter_id,
-        "reached": answer.reached,
-        "solved": answer.solved.value if answer.solved else None,
-        "satisfaction": answer.satisfaction,
-    }
-    case.move(incident, "callback", facts)
-    session.add(
-        Callback(
-            incident_id=incident.id,
-            reporter_id=reporter_id,
-            round=incident.round,
-            called_at=now,
-            called_by_id=by.person_id,
-            reached=answer.reached,
-            solved=answer.solved,
-            satisfaction=answer.satisfaction,
-            comment=answer.comment,
-        )
-    )
-    session.flush()
-    if not _waiting(session, incident):
-        case.stop_clock(DeadlineKind.CALLBACK)
-        _close(case, {"callback": "done"}, by=by)
-        if _dissatisfied(session, incident):
-            _reopen(case, "callback", by=by)
-    session.flush()
-    return incident
-
-
-def reopen(session: Session, number: str, *, reason: str, by: Actor, now: datetime) -> Incident:
-    """Take a closed case up again (row I12): a new round with a limit of its own; the first due date is kept."""
-    if not reason.strip():
-        raise InvalidInput("reason_needed", "say why the case is taken up again", field="reason")
-    case = Case.open(session, number, by, now)
-    _reopen(case, reason, by=by)
-    session.flush()
-    return case.incident
-
-
-def _reopen(case: Case, reason: str, *, by: Actor) -> None:
-    incident = case.incident
-    _check_reopen(incident)
-    level = ladder.last_level(case)
-    case.move(incident, "reopen", {"reason": reason, "round": incident.round + 1}, by=by)
-    incident.round += 1
-    incident.rework_count = 0
-    incident.closed_at = incident.verified_at = incident.resolved_at = None
-    succession.catch_up(case)
-    due_at = case.start_clock(DeadlineKind.HANDLE, SECOND_HANDLING)
-    case.explain(explanation.second_due(due_at, SECOND_HANDLING, case.now, case.calendar))
-    # the town looks again before departments are called a second time
-    ladder.begin(case, min(level, WhistleLevel.SECOND), "reopened", round=incident.round)
-
-
-def _check_reopen(incident: Incident) -> None:
-    """Refuse a case of another system that could never be closed again here."""
-    if incident.placement is Placement.OUTSIDE:
-        raise Conflict("not_placed", "this case lies in no grid cell: report it anew", number=incident.number)
-    if incident.category_code is None:
-        raise Conflict(
-            "category_needed", "this case came without a category: report it anew", number=incident.number
-        )
-
-
-def _close(case: Case, facts: dict[str, Any], *, by: Actor) -> None:
-    case.move(case.incident, "close", facts, by=by)
-    case.incident.closed_at = case.now
-
-
-def reporters(session: Session, incident_id: int) -> Sequence[Reporter]:
-    """Return those who reported an incident and left a phone, first reporter first."""
-    return session.scalars(
-        select(Reporter)
-        .where(Reporter.incident_id == incident_id, Reporter.phone.is_not(None))
-        .order_by(Reporter.id)
-    ).all()
-
-
-def _waiting(session: Session, incident: Incident) -> list[Reporter]:
-    calls = session.execute(
-        select(
-            Callback.reporter_id,
-            func.bool_or(Callback.reached),
-            func.count(),
-            func.count(func.distinct(func.date(func.timezone("Asia/Shanghai", Callback.called_at)))),
-        )
-        .where(Callback.incident_id == incident.id, Callback.round == incident.round)
-        .group_by(Callback.reporter_id)
-    ).all()
-    done = {
-        reporter
-        for reporter, reached, tries, days in calls
-        if reached or (tries >= _TRIES and days >= _TRY_DAYS)
-    }
-    return [reporter for reporter in reporters(session, incident.id) if reporter.id not in done]
-
-
-def _dissatisfied(session: Session, incident: Incident) -> bool:
-    return bool(
-        session.scalar(
-            select(func.count()).where(
-                Callback.incident_id == incident.id,
-                Callback.round == incident.round,
-                Callback.reached,
-                (Callback.solved == Solved.NO) | (Callback.satisfaction <= 2),
-            )
-        )
-    )
 
 
 def _number(session: Session, code: str, now: datetime) -> str:
@@ -484,20 +380,4 @@ def _check_time(occurred_at: datetime | None, now: datetime) -> None:
             field="occurred_at",
             got=occurred_at.isoformat(),
             wanted=f"{(now - _OLDEST_CLAIM).isoformat()} to {now.isoformat()}",
-        )
-
-
-def _check_answer(answer: CallbackAnswer) -> None:
-    if answer.reached and (answer.solved is None or answer.satisfaction is None):
-        raise InvalidInput(
-            "answer_incomplete",
-            "a reporter who was reached says whether it is solved and how satisfied they are (1 to 5)",
-            field="solved" if answer.solved is None else "satisfaction",
-        )
-    if answer.satisfaction is not None and not 1 <= answer.satisfaction <= 5:
-        raise InvalidInput(
-            "satisfaction_range",
-            "satisfaction runs from 1 to 5",
-            field="satisfaction",
-            got=answer.satisfaction,
         )

@@ -1,4 +1,5 @@
-"""Whistles of level 1 (the community) and level 2 (the town): answer, solve, escalate, file, assign."""
+"""Whistles of level 1 (the community) and level 2 (the town): answer, solve, pass up, hand back, and the town's
+dual track: somebody goes to the community, and the centre files the whistle and gives it to an office."""
 
 from __future__ import annotations
 
@@ -7,14 +8,23 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict
-from grids.acts.case import Case
-from grids.acts.ladder import last_level, pass_up, resolve_incident, said
+from grids.acts.case import Case, said
+from grids.acts.ladder import give_back, last_level, pass_up, resolve_incident, stop_town_clocks
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.permissions import Actor, Role
 from grids.rules.phones import check_phone
 from grids.tables import Whistle
 
-__all__ = ["answer", "assign", "escalate", "file", "resolve", "solve"]
+__all__ = [
+    "answer",
+    "assign",
+    "escalate",
+    "file",
+    "hand_back",
+    "name_liaison",
+    "resolve",
+    "solve",
+]
 
 
 def answer(session: Session, number: str, *, by: Actor, now: datetime) -> Whistle:
@@ -54,7 +64,7 @@ def resolve(session: Session, incident_number: str, *, result: str, by: Actor, n
 def _solve(case: Case, whistle: Whistle, result: str) -> None:
     case.move(whistle, "solve", {"result": result})
     whistle.result, whistle.ended_at = result, case.now
-    case.stop_clock(DeadlineKind.COMMUNITY, DeadlineKind.LIAISON, DeadlineKind.ASSIGN, whistle=whistle)
+    stop_town_clocks(case, whistle)
     resolve_incident(case, result, by=case.actor)
 
 
@@ -67,19 +77,54 @@ def escalate(session: Session, number: str, *, reason: str, by: Actor, now: date
     return new
 
 
-def file(
+def name_liaison(
     session: Session, number: str, *, liaison_name: str, liaison_phone: str, by: Actor, now: datetime
 ) -> Whistle:
-    """File a level-2 whistle at the town's centre and name who goes to the community (row W3, dual track)."""
-    said(liaison_name, "liaison_name", "name the person who goes to the community")
-    phone = check_phone(liaison_phone, field="liaison_phone")
+    """Name who of the town goes to the community (row W3, one of its two tracks); a second one replaces the first."""
+    phone = _liaison(liaison_name, liaison_phone)
     case, whistle = Case.of_whistle(session, number, by, now)
-    case.move(whistle, "file", {"liaison": liaison_name})
-    whistle.liaison_name, whistle.liaison_phone, whistle.filed_at = liaison_name, phone, now
-    case.stop_clock(DeadlineKind.LIAISON, whistle=whistle)
-    case.tell((Role.GRID_LEADER,), "whistle.liaison", whistle=whistle.number, liaison=liaison_name)
+    _name_liaison(case, whistle, liaison_name.strip(), phone)
     session.flush()
     return whistle
+
+
+def file(
+    session: Session,
+    number: str,
+    *,
+    liaison_name: str | None = None,
+    liaison_phone: str | None = None,
+    by: Actor,
+    now: datetime,
+) -> Whistle:
+    """File a level-2 whistle at the town's centre (row W3, the other track); from now on it has to be assigned.
+
+    Who names the person that goes to the community along with it takes both steps at once.
+    """
+    both = liaison_name is not None or liaison_phone is not None
+    phone = _liaison(liaison_name or "", liaison_phone or "") if both else ""
+    case, whistle = Case.of_whistle(session, number, by, now)
+    if both:
+        _name_liaison(case, whistle, (liaison_name or "").strip(), phone)
+    case.move(whistle, "file")
+    whistle.filed_at = now
+    case.stop_clock(DeadlineKind.FILE, whistle=whistle)
+    case.start_clock(DeadlineKind.ASSIGN, whistle=whistle)
+    session.flush()
+    return whistle
+
+
+def _liaison(name: str, phone: str) -> str:
+    said(name, "liaison_name", "name the person who goes to the community")
+    return check_phone(phone, field="liaison_phone")
+
+
+def _name_liaison(case: Case, whistle: Whistle, name: str, phone: str) -> None:
+    case.move(whistle, "name_liaison", {"liaison": name})
+    whistle.liaison_name, whistle.liaison_phone = name, phone
+    whistle.liaison_named_at = whistle.liaison_named_at or case.now
+    case.stop_clock(DeadlineKind.LIAISON, whistle=whistle)
+    case.tell((Role.GRID_LEADER,), "whistle.liaison", whistle=whistle.number, liaison=name)
 
 
 def assign(
@@ -97,3 +142,21 @@ def assign(
     case.tell((Role.TOWN_OFFICE, Role.TOWN_LEADER), "whistle.assigned", whistle=whistle.number, office=office)
     session.flush()
     return whistle
+
+
+def hand_back(session: Session, number: str, *, reason: str, by: Actor, now: datetime) -> Whistle:
+    """Give a case back to the community as the town's centre (row W4); return the community's new whistle.
+
+    Its time begins anew, the incident's own does not. Raises `Conflict` ("no_community") where the case belongs to
+    none. Where the community's post is empty the case climbs at once, as every whistle to an empty post does.
+    """
+    said(reason, "reason", "say what the community can do about it")
+    case, whistle = Case.of_whistle(session, number, by, now)
+    if len(case.incident.grid_code) < len("990101001001"):
+        raise Conflict("no_community", "this incident lies in no community that it could be given back to")
+    case.move(whistle, "hand_back", {"reason": reason})
+    whistle.ended_at, whistle.result = now, reason
+    stop_town_clocks(case, whistle)
+    first = give_back(case, reason)
+    session.flush()
+    return first

@@ -1,30 +1,37 @@
 """One made-up case as the use cases would have written it: rows of all tables, legal by the state tables.
 
 A year of cases through the use cases themselves would take an hour. So a chronicle does in memory what
-`grids.acts` (`case`, `incidents`, `ladder`, `joint`, `tasks`) do in the database, act by act and with the same
-names: states only change as the machines allow and to those whom they allow, clocks start, stop and run out, and
-every step joins the hash chain. Only the messages are left out: nobody wants a year of them in the inbox.
+`grids.acts` (`case`, `incidents`, `intake`, `callbacks`, `ladder`, `joint`, `presence`, `tasks`, `together`, `scores`,
+`slips`) do in the database, act by act and with the same names: states only change as the machines allow and to those
+whom they allow, clocks start, stop and run out, and every step joins the hash chain. The messages are left out: nobody
+wants a year of them in the inbox. So is what happens to few cases in a year and is shown by the stories, which run
+through the use cases: suspensions and the ledger, returns, more time, disputes, denied presence, remote work, appeals,
+marks of the lead, parts that are sent back, reminders by hand, and emergencies confirmed by telephone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from gis.errors import CityError
 from grids.demo.bodies import Body, Duties
 from grids.demo.copying import Sheets
 from grids.demo.people import Staff
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, WorkCalendar, local_day
 from grids.rules.categories import CategoryRule
-from grids.rules.deadlines import DeadlineKind, Outcome, limit_of
+from grids.rules.deadlines import DeadlineKind, Outcome
+from grids.rules.grading import Circumstances, raise_grade, reasons_to_raise
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.limits import Limit, Unit, due
-from grids.rules.machine import Machine, Transition
+from grids.rules.machine import Machine, Step
 from grids.rules.permissions import SYSTEM, Actor, Role
+from grids.rules.presence import Presence
+from grids.rules.profiles import DEFAULT
 from grids.rules.tasks import TASK
 from grids.rules.trace import chain_hash, rendered
 from grids.rules.whistles import WHISTLE, WhistleStatus
@@ -38,19 +45,20 @@ _MACHINES: dict[str, Machine[Any]] = {m.name: m for m in (INCIDENT, WHISTLE, TAS
 
 
 @cache
-def _step(machine: str, state: str | None, action: str, role: Role, level: int | None) -> Transition[Any]:
-    """Return the row that allows an act, rows whose use case is not built yet included."""
-    for row in _MACHINES[machine].rows(action, level):
-        if role in row.roles and (state in row.sources if state else not row.sources):
-            return row
-    raise ValueError(f"no row of {machine} lets a {role} {action} from {state}")
+def _step(machine: str, state: str | None, action: str, role: Role, level: int | None) -> Step[Any]:
+    """Return what an act does; a history that the tables do not allow is a mistake of ours."""
+    try:
+        return _MACHINES[machine].decide(state, action, role, level=level)
+    except CityError as refused:
+        raise ValueError(f"{machine}: a {role} may not {action} from {state}") from refused
 
 
 @dataclass
 class Book:
     """What all chronicles of a district share: its people and rules, numbers and ids, the sheets to fill.
 
-    numbers : the last number of each series. ids : fresh ids by table name.
+    supervise : issues the slip that a clock leads to which ran out. numbers : the last number of each series.
+    ids : fresh ids by table name.
     """
 
     calendar: WorkCalendar
@@ -59,6 +67,7 @@ class Book:
     bodies: Mapping[tuple[str, str], Body]
     sheets: Sheets
     ids: Mapping[str, Iterator[int]]
+    supervise: Callable[[Chronicle, dict[str, Any], Thing | None, Thing | None], None]
     numbers: dict[str, int] = field(default_factory=dict)
     _days: dict[tuple[Limit, date], datetime] = field(default_factory=dict)
 
@@ -97,9 +106,18 @@ class Chronicle:
     """One case from its report on. `now` only goes forward; clocks that run out on the way do what they do."""
 
     def __init__(
-        self, book: Book, category: CategoryRule, incident: dict[str, Any], point: tuple[float, float]
+        self,
+        book: Book,
+        category: CategoryRule,
+        incident: dict[str, Any],
+        point: tuple[float, float],
+        times: int = 1,
     ) -> None:
-        """incident : its row as the report makes it. point : longitude and latitude of the place."""
+        """incident : its row as the report makes it. point : longitude and latitude of the place. times : how often
+        the category came to this place in 30 days, this time included.
+        """
+        self.worse = reasons_to_raise(Circumstances(times_in_30_days=times))
+        self.grade = raise_grade(category.grade, self.worse)
         self.book = book
         self.category = category
         self.point = point
@@ -109,9 +127,13 @@ class Chronicle:
         self.second: Thing | None = None
         self.third: Thing | None = None
         self.tasks: list[Thing] = []
+        self.action: dict[str, Any] | None = None  # the row of the joint action
+        self.slips: list[dict[str, Any]] = []
+        self.handle_limit: Limit | None = None  # of the handling clock of this round
         self._seq = 0
         self._hash: bytes | None = None
         self._clocks: list[dict[str, Any]] = []
+        self._steps: dict[str, dict[tuple[str, str | None], list[int]]] = {}
 
     @property
     def cell(self) -> str:
@@ -161,6 +183,10 @@ class Chronicle:
         by: Actor,
     ) -> None:
         self._seq += 1
+        letter = payload.get("letter") or (subject if machine == TASK.name else None)
+        if letter is not None:
+            key = (action, payload.get("clock") if action == "clock_ran_out" else None)
+            self._steps.setdefault(letter, {}).setdefault(key, []).append(self._seq)
         step: dict[str, Any] = {
             "seq": self._seq,
             "at": self.now,
@@ -182,9 +208,22 @@ class Chronicle:
             {"incident_id": self.incident.row["id"], **step, "previous_hash": previous, "hash": self._hash},
         )
 
+    def note(self, action: str, row: str, payload: Mapping[str, Any], *, by: Actor = SYSTEM) -> None:
+        """Write down something that changes no state."""
+        status = self.incident.status
+        self._write(INCIDENT.name, self.incident.subject, row, action, status, status, payload, by)
+
     def explain(self, *entries: dict[str, Any]) -> None:
         """Add to why the case goes as it does."""
         self.incident.row["explanation"].extend(entries)
+
+    def shown_by(self, task: Thing) -> Mapping[tuple[str, str | None], Sequence[int]]:
+        """Return the numbers of the steps on a task by (act, clock)."""
+        return self._steps.get(task.subject, {})
+
+    def unanswered(self) -> list[dict[str, Any]]:
+        """Return the rows of slips whose answer is owed."""
+        return [one for one in self.slips if one["answered_at"] is None and one["answer_due_at"] is not None]
 
     def close_book(self) -> None:
         """Put the head of the chain on the incident; nothing may be left running."""
@@ -203,21 +242,28 @@ class Chronicle:
         whistle: Thing | None = None,
         task: Thing | None = None,
     ) -> datetime:
-        """Start a clock by a limit or to a moment; return when it runs out."""
+        """Start a clock by its limit or to a moment; return when it runs out.
+
+        limit : with a moment, the limit that it was counted by.
+        """
         if due_at is None:
-            due_at = self.book.due(self.now, limit or limit_of(kind, self.incident.row["grade"]))
+            limit = limit or DEFAULT.limit(kind, self.incident.row["grade"])
+            due_at = self.book.due(self.now, limit)
         clock = {
             "incident_id": self.incident.row["id"],
             "whistle_id": whistle.row["id"] if whistle else None,
             "task_id": task.row["id"] if task else None,
             "kind": kind,
             "round": self.incident.row["round"],
+            "limit": limit.to_json() if limit else None,
             "started_at": self.now,
             "due_at": due_at,
             "settled_at": None,
             "fired_at": None,
             "outcome": None,
         }
+        if kind is DeadlineKind.HANDLE:
+            self.incident.row["due_effective"], self.handle_limit = due_at, limit
         self._clocks.append(clock)
         self.book.sheets.add(Deadline, clock)
         return due_at
@@ -267,13 +313,20 @@ class Chronicle:
             },
             SYSTEM,
         )
-        if clock["kind"] is DeadlineKind.COMMUNITY and whistle is not None:
+        kind = clock["kind"]
+        if kind is DeadlineKind.COMMUNITY and whistle is not None:
             self.climb(whistle, "no_answer_in_time")
-        elif clock["kind"] is DeadlineKind.HANDLE:
+        elif kind is DeadlineKind.CHECK_IN and whistle is not None and task is not None:
+            task.row["presence"] = Presence.NO_SHOW
+            appointed_at = rendered(whistle.row["appointed_at"])
+            facts = {"whistle": whistle.subject, "letter": task.subject, "appointed_at": appointed_at}
+            self.note("no_show", "T5", facts)
+        elif kind is DeadlineKind.HANDLE:
             self.incident.row["first_overdue_at"] = self.incident.row["first_overdue_at"] or clock["due_at"]
             self.incident.row["overdue_grid_code"] = self.cell
-        elif clock["kind"] is DeadlineKind.COMPLETE and task is not None:
+        elif kind is DeadlineKind.COMPLETE and task is not None:
             task.row["first_overdue_at"] = task.row["first_overdue_at"] or clock["due_at"]
+        self.book.supervise(self, clock, whistle, task)
 
     # -- the ladder, as far as it goes by itself
 
@@ -302,7 +355,7 @@ class Chronicle:
         self.second = self.new_whistle(2, WhistleStatus.BLOWN, by, reason)
         self.begun(self.second, "blow", maker("blow", 2, by), {"reason": reason})
         self.start_clock(DeadlineKind.LIAISON, whistle=self.second)
-        self.start_clock(DeadlineKind.ASSIGN, whistle=self.second)
+        self.start_clock(DeadlineKind.FILE, whistle=self.second)
 
     def climb(self, whistle: Thing, reason: str, by: Actor = SYSTEM) -> None:
         """Take a level-1 whistle to the town by itself: nobody answered, or the post is empty."""

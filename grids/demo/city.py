@@ -27,24 +27,32 @@ from grids.demo.people import DemoLogin, Staff, hire
 from grids.demo.places import GARAGE, Gazetteer, spot_names
 from grids.demo.scales import SIZES, UNFINISHED, Scale
 from grids.demo.scenes import other_cell
+from grids.demo.sendings import send
+from grids.demo.setbacks import stuck_stories
+from grids.demo.slips import fired
 from grids.demo.stage import Stage, play
 from grids.demo.stories import closed_stories
 from grids.demo.waiting import open_stories
+from grids.outbox import Render
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.categories import shipped_categories
 from grids.rules.levels import GridLevel
-from grids.rules.lifecycle import OPEN_STATUSES
+from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.scope import under
 from grids.tables import (
+    Appraisal,
+    Attendance,
     Callback,
     Deadline,
     Edition,
     EditionStatus,
     Grid,
     Incident,
+    JointAction,
     Message,
     Reporter,
     Score,
+    Slip,
     Task,
     Trace,
     Whistle,
@@ -57,7 +65,7 @@ PASSWORD = "gridwhistle-demo"  # noqa: S105 - the password of people who do not 
 
 _YEAR = timedelta(days=365)
 _UNREAD = timedelta(days=1)
-_QUIET = timedelta(hours=8)  # before now: whatever was reported earlier has ended, but for the nine
+_QUIET = timedelta(hours=8)  # before now: whatever was reported earlier has ended, but for the stories
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class DemoFacts:
     """What was made.
 
     since, until : the year, by the moment of the report. incidents : all of it; finished : closed, merged or
-    rejected ones; the rest are open. statuses : incidents by status. logins : one person per role and
+    rejected ones; the rest are open or on the ledger. statuses : incidents by status. logins : one person per role and
     department, all opened with `PASSWORD`. barbecue : the number of the case to look at first.
     vacant : name of the community whose grid leader is off duty.
     """
@@ -97,10 +105,12 @@ def make(
     seed: int,
     now: datetime,
     progress: Callable[[int, int, str], None] | None = None,
+    render: Render | None = None,
 ) -> DemoFacts:
     """Make a city of a size, with a year of cases that ends at `now`, in the caller's transaction.
 
     progress : called with (done, total, what): incidents written so far, of how many, what is being made.
+    render : words messages for those who are told elsewhere too; without it nobody is.
     Raises `Conflict` ("demo_exists") where the made-up district is there already.
     """
     exists = session.scalar(select(Grid.id).where(Grid.code.startswith(PREFIX)).limit(1))
@@ -123,14 +133,28 @@ def make(
     staff = hire(session, ground, bodies, size, in_posts, password_hash=hash_password(PASSWORD))
     stage = Stage(session, staff, ground, gazetteer, calendar, now)
     duties = list_duties(session, first, ground, town=staff.town, estate=other_cell(stage), market=staff.cell)
-    closed, still_open = closed_stories(stage), open_stories(stage)
+    closed, still_open = closed_stories(stage), [*open_stories(stage), *stuck_stories(stage)]
     told = len(closed) + len(still_open)
     book = Book(
         calendar=calendar,
         staff=staff,
         duties=duties,
         bodies=bodies,
-        sheets=Sheets(Incident, Reporter, Callback, Whistle, Task, Score, Deadline, Trace),
+        sheets=Sheets(
+            Incident,
+            Reporter,
+            Callback,
+            Whistle,
+            Task,
+            Attendance,
+            JointAction,
+            Score,
+            Appraisal,
+            Slip,
+            Deadline,
+            Trace,
+        ),
+        supervise=fired,
         ids={table.__tablename__: Ids(session, table) for table in (Incident, Reporter, Whistle, Task)},
     )
     _live_year(session, book, ground, gazetteer, size.incidents - told, size.incidents, in_year, now, tell)
@@ -140,6 +164,8 @@ def make(
     tell(size.incidents - told, size.incidents, "stories")
     play(session, [*closed, *still_open], now)
     _read_old_messages(session, now)
+    if render is not None:
+        send(session, staff, now, render)
     tell(size.incidents, size.incidents, "done")
     return _facts(session, scale, seed, ground, staff, edition, first, now)
 
@@ -264,7 +290,7 @@ def _facts(
     rows = session.execute(select(Incident.status, func.count()).where(mine).group_by(Incident.status))
     statuses = {status.value: count for status, count in rows}
     total = sum(statuses.values())
-    still_open = sum(statuses.get(status.value, 0) for status in OPEN_STATUSES)
+    still_open = sum(statuses.get(status.value, 0) for status in OPEN_STATUSES | {IncidentStatus.LEDGER})
     if (total, still_open) != (SIZES[scale].incidents, UNFINISHED):
         raise ValueError(f"{total} incidents with {still_open} open were made: the demo is broken")
     levels = ground.areas["level"].value_counts()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from grids.demo.words import TOLD
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI
 from grids.rules.categories import CategoryKind, CategoryRule
+from grids.rules.duplicates import metres_from
 from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import Role
 from grids.tables import Incident, NumberSeries, Placement, Reporter
@@ -33,6 +36,7 @@ from grids.tables import Incident, NumberSeries, Placement, Reporter
 __all__ = ["write_numbers", "write_year"]
 
 _BATCH = 1000
+_RETURNS_WITHIN = timedelta(days=30)
 _REJECTED = 0.03  # of what citizens report
 _INCIDENT_COLUMNS = tuple(Incident.__table__.columns.keys())
 
@@ -70,6 +74,40 @@ class _Placed:
     index: list[int]  # of the cell in the atlas
 
 
+@dataclass
+class _Settled:
+    """What was closed where and when, so that what comes back is known as it is in `grids.acts.regrading`."""
+
+    places: dict[tuple[str, int, int], list[tuple[datetime, datetime, float, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def times_before(self, rule: CategoryRule, incident: dict[str, Any], point: tuple[float, float]) -> int:
+        """Return how often this category was settled here in the 30 days before the report."""
+        radius, received = rule.recurrence_radius_m, incident["received_at"]
+        if radius is None:
+            return 0
+        square = _square(rule, point)
+        near = (
+            metres_from(*point, lon, lat)
+            for dx, dy in product((-1, 0, 1), repeat=2)
+            for since, closed, lon, lat in self.places.get((square[0], square[1] + dx, square[2] + dy), ())
+            if closed <= received and since >= received - _RETURNS_WITHIN
+        )
+        return sum(east * east + north * north <= radius * radius for east, north in near)
+
+    def note(self, rule: CategoryRule, incident: dict[str, Any], point: tuple[float, float]) -> None:
+        """Keep a case that was closed."""
+        if rule.recurrence_radius_m is not None and incident["status"] is IncidentStatus.CLOSED:
+            self.places[_square(rule, point)].append((incident["received_at"], incident["closed_at"], *point))
+
+
+def _square(rule: CategoryRule, point: tuple[float, float]) -> tuple[str, int, int]:
+    """Return the square that holds a point, wider than the radius of the category up to 75 degrees of latitude."""
+    width = 4 * (rule.recurrence_radius_m or 0) / 111_000
+    return rule.code, int(point[0] // width), int(point[1] // width)
+
+
 def write_year(
     session: Session,
     book: Book,
@@ -91,6 +129,7 @@ def write_year(
     luck = Luck(random)
     ended: dict[IncidentStatus, int] = {}
     masters: dict[int, dict[str, Any]] = {}
+    settled = _Settled()
     wanted = set(happened.master[happened.master >= 0].tolist())
     for start in range(0, len(happened), _BATCH):
         rows = range(start, min(start + _BATCH, len(happened)))
@@ -122,7 +161,9 @@ def write_year(
                 rejected=master < 0 and reporter is not None and luck.chance(_REJECTED),
             )
             point = (placed.lon[number], placed.lat[number])
-            live(Chronicle(book, rule, incident, point), plan, luck, until)
+            times = 1 + settled.times_before(rule, incident, point)
+            live(Chronicle(book, rule, incident, point, times), plan, luck, until)
+            settled.note(rule, incident, point)
             status = incident["status"]
             ended[status] = ended.get(status, 0) + 1
             if row in wanted:

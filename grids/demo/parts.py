@@ -7,24 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from grids.acts.tasks import FORMULA
+from grids.acts.scores import penalty_rows
+from grids.demo import slips
 from grids.demo.acts import resolve
 from grids.demo.chronicle import Chronicle, Thing
 from grids.demo.copying import Sheets
-from grids.rules.assessment import score_town
-from grids.rules.deadlines import CHECK_IN_GRACE, DeadlineKind, confirm_limit
+from grids.demo.names import mobile
+from grids.rules.assessment import FORMULA, appraise, part_record, score_town, shown
+from grids.rules.deadlines import DeadlineKind
 from grids.rules.limits import Limit
 from grids.rules.permissions import SYSTEM, Actor
+from grids.rules.presence import Presence, Witness, minutes_late
+from grids.rules.profiles import DEFAULT
 from grids.rules.tasks import TASK, CheckInMethod, TaskRole, TaskStatus
 from grids.rules.trace import rendered
 from grids.rules.whistles import WhistleStatus, WhistleType
-from grids.tables import Score, Task
+from grids.tables import Appraisal, Attendance, JointAction, Score, Task
 
-__all__ = ["archive", "check_in", "complete", "confirm", "respond", "score", "start", "submit", "verify"]
+__all__ = [
+    "archive",
+    "check_in",
+    "complete",
+    "confirm",
+    "confirm_presence",
+    "respond",
+    "score",
+    "start",
+    "submit",
+    "verify",
+]
 
 _TASK_COLUMNS = tuple(Task.__table__.columns.keys())
+_WORD_COLUMNS = tuple(column.key for column in Attendance.__table__.columns if column.key != "id")
 
 
 def submit(case: Chronicle, by: Actor, *, reason: str, appointed_at: datetime, place: str) -> None:
@@ -40,13 +57,17 @@ def submit(case: Chronicle, by: Actor, *, reason: str, appointed_at: datetime, p
         "type": row["type"].value,
         "reason": row["reason"],
         "departments": row["departments"],
+        "chosen_reason": None,
         "appointed_at": rendered(appointed_at),
         "place": place,
+        "contact": by.name,
         "due_at": rendered(due_at),
     }
     case.move(whistle, "submit", by, facts)
-    row["submitted_at"] = case.now
-    limit = confirm_limit(emergency=row["type"] is WhistleType.EMERGENCY)
+    row["submitted_at"], row["contact_name"] = case.now, by.name
+    row["contact_phone"] = mobile(20_000_000 + (by.person_id or 0))
+    case.stop_clock(DeadlineKind.DRAFT, whistle=whistle)
+    limit = DEFAULT.confirm_emergency if row["type"] is WhistleType.EMERGENCY else None
     case.start_clock(DeadlineKind.CONFIRM, limit, whistle=whistle)
 
 
@@ -94,9 +115,10 @@ def _issue(case: Chronicle, whistle: Thing, code: str, role: TaskRole, letter: s
     }
     case.begun(task, "issue", SYSTEM, facts)
     case.start_clock(DeadlineKind.RESPOND, due_at=respond_by, whistle=whistle, task=task)
-    come_by = whistle.row["appointed_at"] + CHECK_IN_GRACE
+    come_by = whistle.row["appointed_at"] + DEFAULT.check_in_grace
     case.start_clock(DeadlineKind.CHECK_IN, due_at=come_by, whistle=whistle, task=task)
     case.start_clock(DeadlineKind.COMPLETE, due_at=row["due_at"], whistle=whistle, task=task)
+    slips.watch(case, task)
 
 
 def respond(case: Chronicle, task: Thing, by: Actor, *, staff_name: str, staff_phone: str) -> None:
@@ -118,15 +140,34 @@ def respond(case: Chronicle, task: Thing, by: Actor, *, staff_name: str, staff_p
 
 def check_in(case: Chronicle, task: Thing, by: Actor, *, lon: float, lat: float, distance_m: float) -> None:
     """Show by position that one has come (row T5)."""
-    late = max(0, int((case.now - _third(case).row["appointed_at"]).total_seconds() // 60))
+    late = minutes_late(_third(case).row["appointed_at"], case.now)
     facts = {
         "method": CheckInMethod.GPS.value,
         "distance_m": round(distance_m),
+        "accuracy_m": 10,
         "minutes_late": late,
         "reason": None,
+        "presence": Presence.CLAIMED.value,
+        "flags": [],
+        "claimed_at": None,
     }
     case.move(task, "check_in", by, facts)
+    word = _word(case, task, by, Witness.DEPARTMENT)
+    case.book.sheets.add(
+        Attendance,
+        word
+        | {
+            "method": CheckInMethod.GPS,
+            "lon": lon,
+            "lat": lat,
+            "accuracy_m": 10.0,
+            "distance_m": distance_m,
+            "minutes_late": late,
+            "person_name": task.row["staff_name"],
+        },
+    )
     task.row |= {
+        "presence": Presence.CLAIMED,
         "checked_in_at": case.now,
         "check_in_method": CheckInMethod.GPS,
         "check_in_lon": lon,
@@ -137,22 +178,66 @@ def check_in(case: Chronicle, task: Thing, by: Actor, *, lon: float, lat: float,
     case.stop_clock(DeadlineKind.CHECK_IN, task=task)
 
 
+def confirm_presence(case: Chronicle, task: Thing, by: Actor) -> None:
+    """Say as the town that a department came (row T5)."""
+    case.move(task, "confirm_presence", by, {"comment": None, "presence": Presence.CONFIRMED.value})
+    case.book.sheets.add(Attendance, _word(case, task, by, Witness.TOWN))
+    task.row["presence"] = Presence.CONFIRMED
+
+
+def _word(case: Chronicle, task: Thing, by: Actor, witness: Witness) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(_WORD_COLUMNS),
+        "incident_id": case.incident.row["id"],
+        "task_id": task.row["id"],
+        "witness": witness,
+        "came": True,
+        "recorded_at": case.now,
+        "flags": [],
+        "by_id": by.person_id,
+    }
+
+
 def start(case: Chronicle, by: Actor) -> None:
     """Begin the joint action as the lead (row T6): all who have checked in begin with it."""
     together = [task for task in case.tasks if task.status is TaskStatus.CHECKED_IN]
     for task in together:
         case.move(task, "start", by, {"together": len(together)})
         task.row["started_at"] = case.now
+    case.action = {
+        "incident_id": case.incident.row["id"],
+        "whistle_id": _third(case).row["id"],
+        "started_at": case.now,
+        "started_by_id": by.person_id,
+        "ended_at": None,
+        "participants": [
+            {
+                "department": task.body.code if task.body else None,
+                "staff": task.row["staff_name"],
+                "part": task.row["role"].value,
+            }
+            for task in together
+        ],
+        "measures": None,
+        "documents": [],
+        "follow_up": None,
+    }
+    case.book.sheets.add(JointAction, case.action)
 
 
 def complete(case: Chronicle, task: Thing, by: Actor, result: str) -> None:
     """Report one part as done (row T7); the lead's, which comes last, resolves the case (row I9)."""
     evidence = list(case.category.evidence)
-    case.move(task, "complete", by, {"result": result, "evidence": evidence})
+    case.move(task, "complete", by, {"result": result, "evidence": evidence, "without": None})
     task.row |= {"result": result, "evidence": evidence, "completed_at": case.now}
     case.stop_clock(DeadlineKind.COMPLETE, task=task)
+    case.stop_clock(DeadlineKind.PROGRESS, DeadlineKind.LONG_OVERDUE, task=task, void=True)
     if task.row["role"] is TaskRole.LEAD:
         _third(case).row["result"] = result
+        if case.action is not None and case.action["ended_at"] is None:
+            together: dict[str, Any] = {"measures": result, "documents": [], "follow_up": None}
+            case.move(_third(case), "end_action", SYSTEM, together)
+            case.action |= {"ended_at": case.now, "measures": result}
         resolve(case, SYSTEM, result, handler=by)
 
 
@@ -163,6 +248,7 @@ def verify(case: Chronicle, by: Actor, comment: str | None) -> None:
         case.move(task, "accept", by, {"comment": comment})
         task.row["accepted_at"] = case.now
         case.start_clock(DeadlineKind.SCORE, whistle=whistle, task=task)
+        case.start_clock(DeadlineKind.APPRAISAL, whistle=whistle, task=task)
     case.move(whistle, "complete", SYSTEM)
     whistle.row["completed_at"] = case.now
     case.move(whistle, "verify", by, {"comment": comment})
@@ -198,8 +284,65 @@ def score(case: Chronicle, task: Thing, by: Actor, marks: Sequence[int], comment
         },
     )
     case.stop_clock(DeadlineKind.SCORE, task=task)
+    case.stop_clock(DeadlineKind.APPRAISAL, task=task, void=True)
+    _appraise(case, task, given.total)
     if all(other.status is TaskStatus.SCORED for other in case.tasks):
         case.move(_third(case), "score", SYSTEM)
+
+
+def _appraise(case: Chronicle, task: Thing, town: Decimal) -> None:
+    """Make the result of the town's marks and the record; the made-up leads mark nobody."""
+    whistle = _third(case)
+    row = task.row
+    result = appraise(
+        town,
+        None,
+        part_record(
+            responded_at=row["responded_at"],
+            response_due_at=row["response_due_at"],
+            named=bool(row["staff_name"] and row["staff_phone"]),
+            remote=False,
+            came=row["checked_in_at"] is not None,
+            minutes_late=row["minutes_late"],
+            grace=DEFAULT.check_in_grace,
+            completed_at=row["completed_at"],
+            due_at=row["due_at"],
+            reworks=row["rework_count"],
+            unfounded_returns=0,
+        ),
+        emergency=whistle.row["type"] is WhistleType.EMERGENCY,
+    )
+    shown_by = case.shown_by(task)
+    case.book.sheets.add(
+        Appraisal,
+        {
+            "task_id": row["id"],
+            "version_no": 1,
+            "town": shown(town),
+            "peer": None,
+            "system": shown(result.system),
+            "total": shown(result.total),
+            "weight": result.weight,
+            "penalties": penalty_rows(result, shown_by),
+            "formula": FORMULA,
+            "because": "scored",
+            "made_at": case.now,
+        },
+    )
+    case.note(
+        "appraised",
+        "T10",
+        {
+            "letter": task.subject,
+            "whistle": whistle.subject,
+            "town": str(town),
+            "peer": None,
+            "system": str(result.system),
+            "overall": str(result.total),
+            "formula": FORMULA,
+            "because": "scored",
+        },
+    )
 
 
 def archive(case: Chronicle, by: Actor) -> None:

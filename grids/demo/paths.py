@@ -15,24 +15,26 @@ from typing import Any
 import numpy as np
 
 from gis.borders import degree_in_metres
-from grids.demo import acts, parts
+from grids.demo import acts, parts, slips
 from grids.demo.chronicle import Chronicle, Thing
 from grids.demo.luck import Luck
 from grids.demo.names import mobile
 from grids.demo.words import (
     INSTRUCTIONS,
     LEADER_RESULTS,
+    NOT_THERE,
     OFFICES,
     PART_RESULTS,
     REASONS,
     REJECTED,
     REWORK,
+    SLIP_ANSWERS,
     result_of,
 )
 from grids.rules.calendar import SHANGHAI
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import Channel, IncidentStatus
+from grids.rules.lifecycle import Channel, IncidentStatus, Inspection, RejectReason
 from grids.rules.permissions import SYSTEM, Actor, Role
 from grids.rules.tasks import TaskRole
 from grids.rules.whistles import WhistleStatus
@@ -47,7 +49,7 @@ _FIRST_INSTEAD = (
 _OVERDUE = 0.028
 _SILENT = 0.02  # of level-1 whistles that nobody answers
 _PASSED_UP = 0.05  # of level-1 whistles that the community passes up
-_TO_DEPARTMENTS = 0.035  # of level-2 whistles that the town passes up
+_TO_DEPARTMENTS = 0.01  # of level-2 whistles that the town passes up
 _NOT_DONE = 0.025  # of resolved cases that the check on the spot sends back
 _UNREACHED = 0.02
 _SATISFACTION = ((5, 0.63), (4, 0.25), (3, 0.075), (2, 0.03), (1, 0.015))
@@ -156,14 +158,22 @@ class _Life:
         case, by = self.case, self.reporter()
         acts.report(case, by)
         rule = case.category
-        level = 3 if rule.grade is Grade.RED else rule.whistle_level
+        level = 3 if case.grade is Grade.RED else rule.whistle_level
         if by.role is not Role.GRID_WORKER:
             by = self.town(Role.TOWN_GRID_CENTRE)
+            reason = self.luck.pick(tuple(REJECTED)) if self.plan.rejected else None
+            worker = self.staff.at(Role.GRID_WORKER, case.cell)
+            if case.incident.status is IncidentStatus.TO_VERIFY and worker is not None:
+                self.wait(self.luck.minutes(26, 0.6))
+                if reason is RejectReason.NOT_EXIST:
+                    acts.inspect(case, worker, Inspection.NOT_EXIST, self.luck.pick(NOT_THERE))
+                else:
+                    acts.inspect(case, worker, Inspection.EXIST, None)
             self.wait(self.luck.minutes(14, 0.9))
-            if self.plan.rejected:
-                acts.reject(case, by, self.luck.pick(REJECTED))
+            if reason is not None:
+                acts.reject(case, by, reason, REJECTED[reason])
                 return
-            if self.plan.master is not None and _open(self.plan.master, case.now):
+            if self.plan.master is not None and _open(self.plan.master, case):
                 acts.merge(case, by, self.plan.master)
                 return
             if level == 2 and self.luck.chance(_FIRST_INSTEAD):
@@ -185,6 +195,7 @@ class _Life:
             self._town(goal)
         if case.third is not None:
             self._departments(goal)
+        self.answer_slips()
 
     def _community(self, goal: datetime) -> None:
         case, luck = self.case, self.luck
@@ -280,11 +291,22 @@ class _Life:
         lon = at_lon + away * math.cos(angle) / float(along[0])
         lat = at_lat + away * math.sin(angle) / float(up[0])
         parts.check_in(self.case, task, self._duty(task), lon=lon, lat=lat, distance_m=away)
+        parts.confirm_presence(self.case, task, self.town(Role.TOWN_OFFICE))
 
     def _duty(self, task: Thing) -> Actor:
         if task.body is None:
             raise ValueError("a task without a department")
         return self.staff.department(self.case.cell[:6], task.body.code)
+
+    def answer_slips(self) -> None:
+        """Let each unit answer the slips that ask for it, when the work is done."""
+        case = self.case
+        while case.unanswered():
+            self.wait(self.luck.minutes(25, 0.5))
+            slip = case.unanswered()[0]
+            task = next((one for one in case.tasks if one.row["id"] == slip["task_id"]), None)
+            by = self._duty(task) if task is not None else self.town(Role.TOWN_OFFICE)
+            slips.answer(case, slip, by, self.luck.pick(SLIP_ANSWERS))
 
     def check(self) -> None:
         """Check on the spot what was resolved; score the departments."""
@@ -298,6 +320,7 @@ class _Life:
             acts.send_back(case, self.checker(), luck.pick(REWORK))
             self.wait(luck.minutes(120, 0.6) * self.tempo)
             self._solve(self.handler)
+            self.answer_slips()
             self.wait(luck.minutes(200, 0.6), by_day=True)
         acts.verify(case, self.checker(), None)
         if case.third is not None:
@@ -362,9 +385,13 @@ class _Life:
             parts.archive(self.case, self.town(Role.TOWN_GRID_CENTRE))
 
 
-def _open(master: Mapping[str, Any], now: datetime) -> bool:
-    """Tell whether an earlier report was still open: merged and rejected ones never were."""
-    return master["status"] is IncidentStatus.CLOSED and master["closed_at"] > now
+def _open(master: Mapping[str, Any], case: Chronicle) -> bool:
+    """Tell whether an earlier report was open still, and not resolved before this one came in."""
+    return (
+        master["status"] is IncidentStatus.CLOSED
+        and master["closed_at"] > case.now
+        and master["resolved_at"] > case.incident.row["received_at"]
+    )
 
 
 def _quarter(moment: datetime) -> datetime:

@@ -76,7 +76,7 @@ class Staff:
     """Who holds which post, as they stand in histories: by role and place.
 
     cell, community, town, street : the places of the people with logins, all in one street office.
-    vacant : the community whose grid leader is off duty.
+    vacant : the community whose grid leader is off duty. titles : of the first post that somebody keeps, by person.
     """
 
     cell: str = ""
@@ -85,6 +85,7 @@ class Staff:
     vacant: str = ""
     holders: dict[tuple[Role, str], list[Actor]] = field(default_factory=dict)
     duty: dict[tuple[str, str], Actor] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
     logins: list[DemoLogin] = field(default_factory=list)
     workers: int = 0
     party_members: int = 0
@@ -170,6 +171,8 @@ class _Register:
         unit = body.name if body else self.units[area or ""]
         name = self.people[person_id]["name"]
         actor = Actor(person_id, name, role, unit, area, body.id if body else None)
+        if on_duty:
+            self.staff.titles.setdefault(person_id, title)
         if on_duty and area is not None:
             self.staff.holders.setdefault((role, area), []).append(actor)
         return actor

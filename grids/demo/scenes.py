@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
 
-from grids.acts import incidents, tasks, whistles
-from grids.acts.incidents import CallbackAnswer
-from grids.acts.tasks import CheckIn
+from grids.acts import callbacks, incidents, joint, ladder, presence, tasks, whistles
+from grids.acts.callbacks import CallbackAnswer
+from grids.acts.joint import Draft
+from grids.acts.presence import CheckIn
 from grids.demo.names import mobile
 from grids.demo.stage import Stage, Story
 from grids.rules.permissions import Role
 from grids.rules.tasks import CheckInMethod, TaskRole
-from grids.rules.whistles import WhistleLevel
+from grids.rules.whistles import WhistleLevel, WhistleType
 from grids.tables import Incident, Solved, Task
 
-__all__ = ["answers", "arrivals", "called", "minutes", "other_cell", "solved_by_town", "to_town"]
+__all__ = [
+    "accepted",
+    "answers",
+    "arrivals",
+    "called",
+    "issued",
+    "minutes",
+    "other_cell",
+    "solved_by_town",
+    "to_town",
+]
 
 _R, _L = Role, WhistleLevel
 
@@ -23,6 +34,35 @@ _R, _L = Role, WhistleLevel
 def minutes(count: float) -> timedelta:
     """Return so many minutes."""
     return timedelta(minutes=count)
+
+
+def accepted(
+    stage: Stage, cell: str, category: str, text: str, caller: tuple[str, int], now: datetime
+) -> Incident:
+    """Take a call to the hotline, and accept it in the same minute as the town's centre on duty."""
+    by = stage.district(_R.HOTLINE_DESK, cell)
+    incident = stage.report(now, by=by, cell=cell, category=category, text=text, caller=caller)
+    centre = stage.town(_R.TOWN_GRID_CENTRE, cell)
+    return incidents.accept(stage.session, incident.number, by=centre, now=now + timedelta(seconds=50))
+
+
+def issued(
+    stage: Stage, incident: Incident, kind: WhistleType, now: datetime, appointed: datetime
+) -> Generator[datetime, None, list[Task]]:
+    """Send a drafted level-3 whistle to the main leader and let them confirm it; return its tasks."""
+    s, cell = stage.session, incident.grid_code
+    third = stage.whistle(incident, _L.THIRD)
+    draft = Draft(
+        type=kind,
+        reason="需要多部门联合处置,街道无法单独解决",
+        appointed_at=appointed,
+        appointed_place=incident.address,
+    )
+    joint.submit(s, third.number, draft, by=stage.town(_R.TOWN_OFFICE, cell), now=now)
+    now += minutes(12)
+    yield now
+    joint.confirm(s, third.number, by=stage.town(_R.TOWN_LEADER, cell), now=now)
+    return ladder.tasks_of(s, third.id)
 
 
 def to_town(stage: Stage, incident: Incident, now: datetime) -> Story:
@@ -70,7 +110,7 @@ def answers(stage: Stage, parts: Sequence[Task], now: datetime, after: Sequence[
 
 
 def arrivals(stage: Stage, incident: Incident, parts: Sequence[Task], at: datetime) -> Story:
-    """Let departments check in around the appointed time, two minutes apart, then begin."""
+    """Let departments check in around the appointed time, then begin: all with the lead, else the first."""
     lon, lat = stage.point(incident.grid_code)
     district = incident.grid_code[:6]
     for number, part in enumerate(parts):
@@ -78,10 +118,10 @@ def arrivals(stage: Stage, incident: Incident, parts: Sequence[Task], at: dateti
         yield moment
         how = CheckIn(CheckInMethod.GPS, lon + 0.0003 * number, lat - 0.0002, "CGCS2000")
         duty = stage.staff.department(district, part.department.code)
-        tasks.check_in(stage.session, part.id, how, by=duty, now=moment)
+        presence.check_in(stage.session, part.id, how, by=duty, now=moment)
     moment = at + minutes(8)
     yield moment
-    lead = next(part for part in parts if part.role is TaskRole.LEAD)
+    lead = next((part for part in parts if part.role is TaskRole.LEAD), parts[0])
     duty = stage.staff.department(district, lead.department.code)
     tasks.start(stage.session, lead.id, by=duty, now=moment)
 
@@ -91,7 +131,7 @@ def called(stage: Stage, incident: Incident, now: datetime, satisfaction: int) -
     solved = Solved.YES if satisfaction >= 4 else Solved.NO
     answer = CallbackAnswer(reached=True, solved=solved, satisfaction=satisfaction)
     officer = stage.district(_R.CALLBACK_OFFICER, incident.grid_code)
-    incidents.callback(stage.session, incident.number, answer, by=officer, now=now)
+    callbacks.callback(stage.session, incident.number, answer, by=officer, now=now)
 
 
 def solved_by_town(stage: Stage, incident: Incident, result: str, now: datetime) -> None:

@@ -158,7 +158,7 @@ def play(session: Session, stories: Iterable[Story], until: datetime) -> None:
 
 
 def _fire_until(session: Session, moment: datetime) -> None:
-    while (due := deadlines.next_due(session)) is not None and due + _SWEEP < moment:
+    while (due := deadlines.next_due(session, moment)) is not None and due + _SWEEP < moment:
         fired = deadlines.fire_due(session, due + _SWEEP)
         for reason in fired.stuck.values():
             raise reason

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from grids.acts import incidents, joint, ladder, tasks, whistles
+from grids.acts import incidents, joint, ladder, scores, tasks, whistles
 from grids.acts.joint import Draft
 from grids.demo.places import GARAGE
 from grids.demo.scenes import answers, arrivals, called, minutes, other_cell, solved_by_town, to_town
@@ -85,7 +85,8 @@ def _barbecue(stage: Stage) -> Story:
     now = stage.working_day(4, 20, 20)
     yield now
     duty = stage.staff.department(cell[:6], lead.department.code)
-    evidence = ["licence_check", "joint_action_record", "legal_document", "after_photo"]
+    before = ["far_photo", "near_photo", "reference_photo"]
+    evidence = [*before, "licence_check", "joint_action_record", "legal_document", "after_photo"]
     tasks.complete(s, lead.id, result="联合行动,予以取缔并依法处罚", evidence=evidence, by=duty, now=now)
     now = stage.working_day(4, 21, 10)
     yield now
@@ -93,7 +94,7 @@ def _barbecue(stage: Stage) -> Story:
     for part in parts:
         now += minutes(2)
         yield now
-        tasks.score(s, part.id, response=100, handling=100, result=100, by=office, now=now)
+        scores.score(s, part.id, response=100, handling=100, result=100, by=office, now=now)
     now += timedelta(hours=12)
     yield now
     incidents.verify(

@@ -1,17 +1,18 @@
-"""Nine cases that ran through the real use cases and are still open, one in each stage that a page has to show."""
+"""Nine cases that ran through the real use cases and are still open, one in each stage of the plain way.
+
+What is in the way of others is in `grids.demo.setbacks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from grids.acts import incidents, joint, ladder, whistles
+from grids.acts import confirming, incidents, joint, ladder, presence, whistles
 from grids.acts.joint import Draft
-from grids.demo.scenes import answers, arrivals, minutes, other_cell, to_town
+from grids.demo.scenes import accepted, answers, arrivals, issued, minutes, other_cell, to_town
 from grids.demo.stage import Stage, Story
 from grids.rules.permissions import Role
 from grids.rules.whistles import WhistleLevel, WhistleType
-from grids.tables import Incident, Task
 
 __all__ = ["open_stories"]
 
@@ -100,7 +101,7 @@ def _to_confirm(stage: Stage) -> Story:
     s, cell = stage.session, stage.cells(stage.staff.town)[-1]
     now = stage.ago(hours=2)
     yield now
-    incident = _accepted(stage, cell, "09-003", "罐车向雨水井倾倒污水", ("覃先生", 52_000_003), now)
+    incident = accepted(stage, cell, "09-003", "罐车向雨水井倾倒污水", ("覃先生", 52_000_003), now)
     third = stage.whistle(incident, _L.THIRD)
     now = stage.ago(minutes=30)
     yield now
@@ -114,30 +115,50 @@ def _to_confirm(stage: Stage) -> Story:
 
 
 def _half_answered(stage: Stage) -> Story:
-    """An emergency whistle: the lead has answered, the others have not yet."""
-    cell = stage.cells(stage.staff.town)[0]
+    """An emergency that the leader confirmed by telephone, to be written yet: the lead has answered, others not."""
+    s, cell = stage.session, stage.cells(stage.staff.town)[0]
     now = stage.ago(minutes=70)
     yield now
-    incident = _accepted(stage, cell, "01-005", "主管道爆裂,路面冒水", ("白女士", 52_000_004), now)
+    incident = accepted(stage, cell, "01-005", "主管道爆裂,路面冒水", ("白女士", 52_000_004), now)
+    third = stage.whistle(incident, _L.THIRD)
     now = stage.ago(minutes=26)
     yield now
-    appointed = stage.ago(minutes=-40)
-    parts = yield from _issued(stage, incident, WhistleType.EMERGENCY, now, appointed)
-    yield from answers(stage, parts[:1], stage.ago(minutes=12), (5,))
+    draft = Draft(
+        type=WhistleType.EMERGENCY,
+        reason="主管道爆裂,街道无关阀和抢修能力",
+        appointed_at=stage.ago(minutes=-40),
+        appointed_place=incident.address,
+    )
+    joint.submit(s, third.number, draft, by=stage.town(_R.TOWN_OFFICE, cell), now=now)
+    now = stage.ago(minutes=14)
+    yield now
+    centre = stage.town(_R.TOWN_GRID_CENTRE, cell)
+    confirming.confirm_by_phone(s, third.number, heard_by=centre.name, by=centre, now=now)
+    yield from answers(stage, ladder.tasks_of(s, third.id)[:1], stage.ago(minutes=12), (5,))
 
 
 def _in_action(stage: Stage) -> Story:
-    """A joint action that is going on."""
-    cell = other_cell(stage)
+    """A joint action that is going on: one department never came, and what another says the town did not see."""
+    s, cell = stage.session, other_cell(stage)
     now = stage.ago(hours=7)
     yield now
-    incident = _accepted(stage, cell, "08-002", "小作坊内焊接,旁边堆放易燃物", ("侯先生", 52_000_005), now)
+    incident = accepted(stage, cell, "08-002", "小作坊内焊接,旁边堆放易燃物", ("侯先生", 52_000_005), now)
     now += timedelta(hours=1)
     yield now
     appointed = stage.ago(hours=2)
-    parts = yield from _issued(stage, incident, WhistleType.JOINT_ENFORCEMENT, now, appointed)
+    parts = yield from issued(stage, incident, WhistleType.JOINT_ENFORCEMENT, now, appointed)
     yield from answers(stage, parts, now + minutes(14), (6, 11, 17, 22, 25))
-    yield from arrivals(stage, incident, parts, appointed)
+    yield from arrivals(stage, incident, parts[:-1], appointed)
+    now = appointed + minutes(25)
+    office = stage.town(_R.TOWN_OFFICE, cell)
+    for part in parts[:-1]:
+        now += minutes(1)
+        yield now
+        if part is parts[-2]:
+            seen = "现场点名无人应到,定位在单位楼下"
+            presence.deny_presence(s, part.id, comment=seen, by=office, now=now)
+        else:
+            presence.confirm_presence(s, part.id, by=office, now=now)
 
 
 def _to_verify(stage: Stage) -> Story:
@@ -165,7 +186,7 @@ def _to_call_back(stage: Stage) -> Story:
     s, cell = stage.session, stage.staff.cell
     now = stage.ago(hours=30)
     yield now
-    incident = _accepted(stage, cell, "12-001", "楼上漏水,邻里争执不下", ("薛女士", 52_000_006), now)
+    incident = accepted(stage, cell, "12-001", "楼上漏水,邻里争执不下", ("薛女士", 52_000_006), now)
     now = stage.ago(hours=20)
     yield now
     first = stage.whistle(incident, _L.FIRST)
@@ -174,32 +195,3 @@ def _to_call_back(stage: Stage) -> Story:
     now = stage.ago(hours=3)
     yield now
     incidents.verify(s, incident.number, passed=True, by=stage.worker(cell), now=now)
-
-
-def _accepted(
-    stage: Stage, cell: str, category: str, text: str, caller: tuple[str, int], now: datetime
-) -> Incident:
-    """Take a call to the hotline, and accept it in the same minute as the town's centre on duty."""
-    by = stage.district(_R.HOTLINE_DESK, cell)
-    incident = stage.report(now, by=by, cell=cell, category=category, text=text, caller=caller)
-    centre = stage.town(_R.TOWN_GRID_CENTRE, cell)
-    return incidents.accept(stage.session, incident.number, by=centre, now=now + timedelta(seconds=50))
-
-
-def _issued(
-    stage: Stage, incident: Incident, kind: WhistleType, now: datetime, appointed: datetime
-) -> Generator[datetime, None, list[Task]]:
-    """Send a drafted level-3 whistle to the main leader and let them confirm it; return its tasks."""
-    s, cell = stage.session, incident.grid_code
-    third = stage.whistle(incident, _L.THIRD)
-    draft = Draft(
-        type=kind,
-        reason="需要多部门联合处置,街道无法单独解决",
-        appointed_at=appointed,
-        appointed_place=incident.address,
-    )
-    joint.submit(s, third.number, draft, by=stage.town(_R.TOWN_OFFICE, cell), now=now)
-    now += minutes(12)
-    yield now
-    joint.confirm(s, third.number, by=stage.town(_R.TOWN_LEADER, cell), now=now)
-    return ladder.tasks_of(s, third.id)

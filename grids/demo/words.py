@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from grids.rules.lifecycle import RejectReason
+
 __all__ = [
     "INSTRUCTIONS",
     "LEADER_RESULTS",
+    "NOT_THERE",
     "OFFICES",
     "PART_RESULTS",
     "REASONS",
     "REJECTED",
     "REWORK",
+    "SLIP_ANSWERS",
     "TOLD",
     "result_of",
 ]
@@ -110,8 +114,24 @@ PART_RESULTS = ("已按职责完成处置", "已现场执法并固定证据", "�
 REWORK = ("现场仍未清理干净", "问题仍然存在,请继续处理", "照片与现场不符,请返工")
 """Why something is sent back."""
 
-REJECTED = ("not_exist", "out_of_area", "in_litigation", "duplicate_closed", "no_content")
-"""Why a report is turned down."""
+REJECTED: dict[RejectReason, str] = {
+    RejectReason.NOT_EXIST: "经现场核实,未发现您反映的情况",
+    RejectReason.OUT_OF_AREA: "该地点不属本区管辖,已告知属地热线",
+    RejectReason.IN_LITIGATION: "此事已进入诉讼程序,请依法律途径解决",
+    RejectReason.DUPLICATE_CLOSED: "您反映的问题此前已办结,处理情况已向您说明",
+    RejectReason.NO_CONTENT: "您的来件没有具体事项,请补充地点和情况",
+}
+"""Why a report is turned down, and what the reporter is told."""
+
+NOT_THERE = ("到现场查看,未见所述情况", "询问周边居民,均称没有此事")
+"""What a worker notes who did not find what was reported."""
+
+SLIP_ANSWERS = (
+    "人手集中在防汛一线,已调整力量,今日办结",
+    "材料到货延误,已办结并补拍照片",
+    "与权属单位协调用时较长,已处置完毕",
+)
+"""What units say when a slip asks them."""
 
 
 def result_of(category: str, number: int) -> str:

@@ -86,10 +86,16 @@ class SpecialGrid:
 
 
 def duty_for(
-    session: Session, category_code: str, code: str, *, on: date, point: Point | None = None
+    session: Session,
+    category_code: str,
+    code: str,
+    *,
+    on: date,
+    point: Point | None = None,
+    list_on: date | None = None,
 ) -> Duty:
     """Return `find_duty`; raises `NotFound` ("no_responsibility") where the list says nothing: a person decides."""
-    duty = find_duty(session, category_code, code, on=on, point=point)
+    duty = find_duty(session, category_code, code, on=on, point=point, list_on=list_on)
     if duty is None:
         raise NotFound(
             "no_responsibility",
@@ -101,11 +107,19 @@ def duty_for(
 
 
 def find_duty(
-    session: Session, category_code: str, code: str, *, on: date, point: Point | None = None
+    session: Session,
+    category_code: str,
+    code: str,
+    *,
+    on: date,
+    point: Point | None = None,
+    list_on: date | None = None,
 ) -> Duty | None:
     """Return who answers for a category at a place on a day, None where the list says nothing.
 
-    code : the cell. point : what rules with a polygon are judged by; without it they have no say.
+    code : the cell. point : what rules with a polygon are judged by; without it they have no say. list_on : the day
+    whose list counts, where that is another one: a case keeps the items that it began with, while what was decided
+    since then holds for it too.
     """
     fits = [and_(Responsibility.category_code == category_code, Responsibility.boundary.is_(None))]
     if point is not None:
@@ -115,10 +129,11 @@ def find_duty(
         fits.append(and_(_holds(point), any_category))
     found = session.execute(
         select(Responsibility, _SIZE_M2)
-        .where(Responsibility.area_code.in_(_above(code)), in_force(on), or_(*fits))
+        .where(Responsibility.area_code.in_(_above(code)), _holds_for_case(on, list_on), or_(*fits))
         .order_by(Responsibility.id)
     ).all()
-    choice = choose((_rule(row, size) for row, size in found), Place(category_code, code, on))
+    kept = list_on is not None
+    choice = choose((_rule(row, size, kept=kept) for row, size in found), Place(category_code, code, on))
     if choice is None:
         return None
     row = next(row for row, _ in found if row.id == choice.rule.id)
@@ -183,9 +198,17 @@ def special_grids(session: Session, code: str, point: Point, *, on: date) -> lis
 def in_force(on: date) -> ColumnElement[bool]:
     """Return the condition that a rule of the list holds on a day."""
     return and_(
+        ~Responsibility.draft,
         Responsibility.effective_from <= on,
         or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > on),
     )
+
+
+def _holds_for_case(on: date, list_on: date | None) -> ColumnElement[bool]:
+    if list_on is None or list_on == on:
+        return in_force(on)
+    listed = Responsibility.kind == RuleKind.LISTED
+    return or_(and_(~listed, in_force(on)), and_(listed, in_force(list_on)))
 
 
 def where(point: Point) -> Any:
@@ -204,7 +227,8 @@ def _above(code: str) -> list[str]:
     return [code[:n] for n in (0, *CODE_LENGTH.values()) if n <= len(code)]
 
 
-def _rule(row: Responsibility, polygon_m2: float | None) -> Rule:
+def _rule(row: Responsibility, polygon_m2: float | None, *, kept: bool = False) -> Rule:
+    """Return a row as a rule; kept : an item of the list holds on for the case that began with it."""
     return Rule(
         id=row.id,
         kind=row.kind,
@@ -212,7 +236,7 @@ def _rule(row: Responsibility, polygon_m2: float | None) -> Rule:
         category=row.category_code,
         lead=row.lead,
         since=row.effective_from,
-        until=row.effective_to,
+        until=None if kept and row.kind is RuleKind.LISTED else row.effective_to,
         name=row.name,
         polygon_m2=polygon_m2,
     )

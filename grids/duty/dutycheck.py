@@ -56,7 +56,10 @@ def check(session: Session, *, on: date, area: str | None = None) -> list[Findin
     districts = [code for code in codes if len(code) == CODE_LENGTH[GridLevel.DISTRICT]]
     wanted = (
         select(Responsibility)
-        .where(or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > on))
+        .where(
+            ~Responsibility.draft,
+            or_(Responsibility.effective_to.is_(None), Responsibility.effective_to > on),
+        )
         .order_by(Responsibility.id)
     )
     if area is not None:
@@ -150,6 +153,7 @@ def _overlapping(session: Session, wanted: Select[Responsibility], on: date) -> 
             other,
             and_(
                 one.c.id < other.id,
+                ~other.draft,
                 one.c.kind == other.kind,
                 one.c.area_code == other.area_code,
                 one.c.category_code.is_not_distinct_from(other.category_code),

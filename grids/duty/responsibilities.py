@@ -39,17 +39,24 @@ from grids import atlas
 from grids.csvtables import CsvSource
 from grids.duty.duties import in_force
 from grids.ground.coverage import touching
-from grids.rules.dutysheet import LIST_COLUMNS, PLACE_COLUMNS, DutyRow, Fault, Known, read_duty
+from grids.rules.dutysheet import LIST_COLUMNS, PLACE_COLUMNS, DutyRow, Fault, Known, bad_rules, read_duty
 from grids.rules.responsibilities import RuleKind
 from grids.tables import Category, Department, DutyBasis, Edition, Grid, Responsibility
 
-__all__ = ["OUTSIDE_M2", "DutyMapping", "Loaded", "listing", "load", "read_duty_mapping"]
+__all__ = [
+    "OUTSIDE_M2",
+    "DutyMapping",
+    "Loaded",
+    "known_names",
+    "listing",
+    "load",
+    "read_duty_mapping",
+]
 
 OUTSIDE_M2 = 1.0
 """So much of a polygon may lie outside its area: what is drawn along a border never meets it exactly."""
 
 _ALWAYS = ("basis", "source", "effective_from")
-_SHOWN = 20  # faults named in one sentence; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ def load(
         rows = _table(path, mapping)
     else:
         rows, polygons, faults = _features(path, mapping, frame)
-    known = _known(session, on)
+    known = known_names(session, on)
     within = {number: _smallest_area(session, shape, on) for number, shape in polygons.items()}
     read: list[DutyRow] = []
     for number, cells in rows.items():
@@ -135,23 +142,10 @@ def load(
     ended, clashes = _standing(session, read)
     faults += clashes
     if faults:
-        raise _bad_rules(path.name, faults)
+        raise bad_rules(path.name, faults)
     if not read:
         raise InvalidInput("bad_rules", f"{path.name} holds no rule", field="file", faults=[])
     return _store(session, read, polygons, ended)
-
-
-def _bad_rules(name: str, faults: list[Fault]) -> InvalidInput:
-    faults.sort(key=lambda fault: fault.row)
-    lines = [fault.line() for fault in faults[:_SHOWN]]
-    more = len(faults) - len(lines)
-    words = "; ".join(lines) + (f"; and {more} more" if more else "")
-    return InvalidInput(
-        "bad_rules",
-        f"{name}: nothing was stored, for {len(faults)} cells cannot be used: {words}",
-        field="file",
-        faults=[{"row": one.row, "column": one.column, "message": one.message} for one in faults],
-    )
 
 
 def _table(path: Path, mapping: DutyMapping) -> dict[int, dict[str, str]]:
@@ -224,7 +218,8 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def _known(session: Session, on: date) -> Known:
+def known_names(session: Session, on: date) -> Known:
+    """Return what a rule may name: categories in use, areas of the grid in force on a day, departments."""
     departments: dict[str, set[str]] = {}
     for district, code in session.execute(select(Department.district_code, Department.code)):
         departments.setdefault(district, set()).add(code)
@@ -258,7 +253,9 @@ _Key = tuple[RuleKind, str, str | None, str | None]
 def _standing(session: Session, rows: Sequence[DutyRow]) -> tuple[dict[int, date], list[Fault]]:
     """Return the rules in the list that end where a new one begins, and the rows that find their place taken."""
     kept: dict[_Key, list[Responsibility]] = {}
-    for rule in session.scalars(select(Responsibility).order_by(Responsibility.id)):
+    for rule in session.scalars(
+        select(Responsibility).where(~Responsibility.draft).order_by(Responsibility.id)
+    ):
         kept.setdefault((rule.kind, rule.area_code, rule.category_code, rule.name), []).append(rule)
     ended: dict[int, date] = {}
     faults: list[Fault] = []
@@ -333,7 +330,7 @@ def listing(
     session: Session, *, area: str | None = None, category: str | None = None, on: date | None = None
 ) -> Sequence[Responsibility]:
     """Return rules by area, category and number: those that hold in an area, for a category, on a day."""
-    wanted: list[Any] = []
+    wanted: list[Any] = [~Responsibility.draft]
     if area is not None:
         wanted.append(touching(area))
     if category is not None:

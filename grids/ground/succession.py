@@ -419,5 +419,5 @@ def _hand_over(case: Case) -> None:
             return
     if incident.placement is Placement.OUTSIDE:
         case.tell((Role.HOTLINE_DESK, Role.DISTRICT_PLATFORM), "incident.outside")
-    elif incident.status is IncidentStatus.REPORTED:
+    elif incident.status in (IncidentStatus.REPORTED, IncidentStatus.TO_VERIFY):
         case.tell((Role.TOWN_GRID_CENTRE, Role.GRID_WORKER), "incident.reported")

@@ -42,6 +42,10 @@ class Effect(StrEnum):
     CLIMB = "climb"  # the next level is whistled at once
     OVERDUE = "overdue"  # the case is marked overdue and those above are told
     REMIND = "remind"  # those who owe it and those above are told
+    RESUME = "resume"  # a suspended case goes on
+    NO_SHOW = "no_show"  # nobody came: on record, and those above are told
+    SLIP = "slip"  # a slip of supervision is issued
+    APPRAISE = "appraise"  # the time for marks is over: the result is made without them
 
 
 class Outcome(StrEnum):
@@ -50,6 +54,7 @@ class Outcome(StrEnum):
     MET = "met"
     MISSED = "missed"
     VOID = "void"
+    MOVED = "moved"  # it stands still, or another took its place
 
 
 class DeadlineKind(StrEnum):
@@ -67,6 +72,20 @@ class DeadlineKind(StrEnum):
     CHECK_IN = "check_in"
     COMPLETE = "complete"
     SCORE = "score"
+    INSPECT = "inspect"
+    FILE = "file"
+    DRAFT = "draft"
+    WRITTEN = "written"
+    RETURN_DECISION = "return_decision"
+    EXTENSION_DECISION = "extension_decision"
+    SUSPENSION = "suspension"
+    LEDGER_REVIEW = "ledger_review"
+    DISPUTE = "dispute"
+    APPRAISAL = "appraisal"
+    APPEAL_DECISION = "appeal_decision"
+    PROGRESS = "progress"
+    LONG_OVERDUE = "long_overdue"
+    SLIP_ANSWER = "slip_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +176,7 @@ RULES: dict[DeadlineKind, Rule] = {
             Subject.WHISTLE,
             Effect.OVERDUE,
             (_R.TOWN_LEADER,),
-            (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM),
+            (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM, _R.DISTRICT_LEADER),
             Limit(2, Unit.WORK_HOUR),
         ),
         Rule(
@@ -170,7 +189,7 @@ RULES: dict[DeadlineKind, Rule] = {
         Rule(
             _K.CHECK_IN,
             Subject.TASK,
-            Effect.OVERDUE,
+            Effect.NO_SHOW,
             (_R.DEPARTMENT_DUTY,),
             (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM),
         ),
@@ -188,6 +207,114 @@ RULES: dict[DeadlineKind, Rule] = {
             (_R.TOWN_OFFICE,),
             (_R.TOWN_GRID_CENTRE,),
             Limit(3, Unit.WORK_DAY),
+        ),
+        Rule(
+            _K.INSPECT,
+            Subject.INCIDENT,
+            Effect.REMIND,
+            (_R.GRID_WORKER,),
+            (_R.TOWN_GRID_CENTRE,),
+            Limit(2, Unit.WORK_HOUR),
+        ),
+        Rule(
+            _K.FILE,
+            Subject.WHISTLE,
+            Effect.OVERDUE,
+            (_R.TOWN_GRID_CENTRE,),
+            (_R.TOWN_LEADER,),
+            Limit(4, Unit.WORK_HOUR),
+        ),
+        Rule(
+            _K.DRAFT,
+            Subject.WHISTLE,
+            Effect.REMIND,
+            (_R.TOWN_OFFICE,),
+            (_R.TOWN_LEADER, _R.DISTRICT_PLATFORM),
+            Limit(4, Unit.WORK_HOUR),
+            Limit(1, Unit.URGENT_HOUR),
+        ),
+        Rule(
+            _K.WRITTEN,
+            Subject.WHISTLE,
+            Effect.REMIND,
+            (_R.TOWN_LEADER,),
+            (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM),
+            Limit(24, Unit.NATURAL_HOUR),
+        ),
+        Rule(
+            _K.RETURN_DECISION,
+            Subject.TASK,
+            Effect.REMIND,
+            (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM),
+            (_R.TOWN_LEADER,),
+            Limit(4, Unit.WORK_HOUR),
+        ),
+        Rule(
+            _K.EXTENSION_DECISION,
+            Subject.TASK,
+            Effect.REMIND,
+            (_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM),
+            (_R.TOWN_LEADER,),
+            Limit(4, Unit.WORK_HOUR),
+        ),
+        Rule(
+            _K.SUSPENSION,
+            Subject.INCIDENT,
+            Effect.RESUME,
+            (_R.GRID_LEADER, _R.TOWN_OFFICE),
+            (_R.TOWN_GRID_CENTRE,),
+        ),
+        Rule(
+            _K.LEDGER_REVIEW,
+            Subject.INCIDENT,
+            Effect.REMIND,
+            (_R.DISTRICT_PLATFORM,),
+            (_R.DISTRICT_LEADER,),
+        ),
+        Rule(
+            _K.DISPUTE,
+            Subject.INCIDENT,
+            Effect.REMIND,
+            (_R.GOVERNANCE_CENTRE,),
+            (_R.DISTRICT_PLATFORM,),
+        ),
+        Rule(
+            _K.APPRAISAL,
+            Subject.TASK,
+            Effect.APPRAISE,
+            (_R.TOWN_OFFICE,),
+            (_R.GOVERNANCE_CENTRE,),
+            Limit(10, Unit.NATURAL_DAY),
+        ),
+        Rule(
+            _K.APPEAL_DECISION,
+            Subject.TASK,
+            Effect.REMIND,
+            (_R.GOVERNANCE_CENTRE,),
+            (_R.DISTRICT_LEADER,),
+            Limit(5, Unit.WORK_DAY),
+        ),
+        Rule(
+            _K.PROGRESS,
+            Subject.TASK,
+            Effect.SLIP,
+            (_R.DEPARTMENT_DUTY,),
+            (_R.TOWN_GRID_CENTRE,),
+        ),
+        Rule(
+            _K.LONG_OVERDUE,
+            Subject.TASK,
+            Effect.SLIP,
+            (_R.DEPARTMENT_DUTY,),
+            (_R.DISTRICT_LEADER, _R.GOVERNANCE_CENTRE),
+        ),
+        Rule(
+            _K.SLIP_ANSWER,
+            Subject.TASK,
+            Effect.SLIP,
+            (_R.DEPARTMENT_DUTY,),
+            (_R.GOVERNANCE_CENTRE,),
+            Limit(1, Unit.WORK_DAY),
         ),
     )
 }

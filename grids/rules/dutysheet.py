@@ -18,7 +18,7 @@ from grids.rules.phones import check_phone
 from grids.rules.responsibilities import RuleKind
 from grids.rules.sheets import Row
 
-__all__ = ["BASES", "LIST_COLUMNS", "PLACE_COLUMNS", "DutyRow", "Fault", "Known", "read_duty"]
+__all__ = ["BASES", "LIST_COLUMNS", "PLACE_COLUMNS", "DutyRow", "Fault", "Known", "bad_rules", "read_duty"]
 
 PLACE_COLUMNS = (
     "kind",
@@ -48,6 +48,8 @@ BASES: Mapping[str, str] = MappingProxyType(
 
 _OF_LIST = (RuleKind.LISTED, RuleKind.DECIDED, RuleKind.DEFAULT)
 _OF_PLACES = (RuleKind.EXCEPTION, RuleKind.SPECIAL_GRID)
+
+_SHOWN = 20  # faults named in one sentence; the rest are counted
 
 T = TypeVar("T")
 
@@ -215,3 +217,17 @@ def _until(row: Row) -> date | None:
     if until <= _day(row, "effective_from"):
         row.refuse("effective_to", "a day after effective_from: the first on which the rule no longer holds")
     return until
+
+
+def bad_rules(name: str, faults: list[Fault], *, field: str = "file") -> InvalidInput:
+    """Return the error that names every cell of a file that cannot be used."""
+    faults.sort(key=lambda fault: fault.row)
+    lines = [fault.line() for fault in faults[:_SHOWN]]
+    more = len(faults) - len(lines)
+    words = "; ".join(lines) + (f"; and {more} more" if more else "")
+    return InvalidInput(
+        "bad_rules",
+        f"{name}: nothing was stored, for {len(faults)} cells cannot be used: {words}",
+        field=field,
+        faults=[{"row": one.row, "column": one.column, "message": one.message} for one in faults],
+    )

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from grids.rules.calendar import WorkCalendar, local_day
-from grids.rules.grading import Grade
+from grids.rules.grading import Grade, RaiseReason
 from grids.rules.limits import Limit, Unit
 from grids.rules.permissions import Actor
 from grids.rules.responsibilities import RuleKind
@@ -32,12 +32,18 @@ __all__ = [
     "days_off",
     "departments",
     "departments_by_hand",
+    "dispute",
     "due",
     "entry",
+    "extended",
     "grade",
+    "grade_raised",
     "nobody",
     "people",
+    "raised_for",
+    "regraded",
     "second_due",
+    "stood_still",
     "whistle",
 ]
 
@@ -57,6 +63,7 @@ class What(StrEnum):
     PEOPLE = "people"
     DEPARTMENTS = "departments"
     WHISTLE = "whistle"
+    DISPUTE = "dispute"
 
 
 BECAUSE: Mapping[What, tuple[str, ...]] = MappingProxyType(
@@ -64,9 +71,19 @@ BECAUSE: Mapping[What, tuple[str, ...]] = MappingProxyType(
         # the point alone decided; the reporter or somebody else did; the grid was drawn anew under it
         What.CELL: ("inside", "border", "outside", "confirmed", "manual", "new_edition"),
         What.CATEGORY: ("reported", "by_hand"),
-        What.GRADE: ("category", "by_hand"),
+        # raised: the circumstances make it worse than its category; regraded: somebody judged it anew later
+        What.GRADE: ("category", "by_hand", "raised", "regraded"),
         # which limit falls due first: the category's own or the ceiling of the colour
-        What.DUE: ("category_limit", "ceiling", "long_process", "second_round"),
+        # which limit falls due first; later than that by an extension, or because the case stood still
+        What.DUE: (
+            "category_limit",
+            "ceiling",
+            "long_process",
+            "second_round",
+            "suspension",
+            "extension",
+            "ledger",
+        ),
         What.PEOPLE: ("posts", "empty_posts"),
         What.DEPARTMENTS: (*(kind.value for kind in RuleKind), "nobody", "by_hand"),
         What.WHISTLE: (
@@ -76,8 +93,11 @@ BECAUSE: Mapping[What, tuple[str, ...]] = MappingProxyType(
             "no_community",
             "empty_post",
             "no_answer_in_time",
+            "handed_back",
             "reopened",
         ),
+        # who leads until it is settled; then by what it was settled
+        What.DISPUTE: ("filed", "withdrawn", "agreed", "coordination", "joint_meeting", "leader"),
     }
 )
 """Every reason that each choice can have."""
@@ -157,6 +177,35 @@ def grade(chosen: Grade, default: Grade, by: Actor, reason: str | None, *, at: d
     return entry(What.GRADE, chosen.value, "by_hand", at=at, default=default.value, **by_whom(by, reason))
 
 
+def grade_raised(
+    chosen: Grade,
+    before: Grade,
+    reasons: Iterable[RaiseReason],
+    *,
+    at: datetime,
+    by: Actor | None = None,
+) -> Entry:
+    """Say which circumstances make a case worse than it was; `by` where a person stated any of them."""
+    told = [reason.value for reason in reasons]
+    whose = {} if by is None else by_whom(by, None)
+    return entry(What.GRADE, chosen.value, "raised", at=at, before=before.value, reasons=told, **whose)
+
+
+def regraded(chosen: Grade, before: Grade, by: Actor, reason: str, *, at: datetime) -> Entry:
+    """Say that a person judged a running case anew, and why."""
+    return entry(What.GRADE, chosen.value, "regraded", at=at, before=before.value, **by_whom(by, reason))
+
+
+def raised_for(record: Iterable[Mapping[str, Any]]) -> frozenset[RaiseReason]:
+    """Return the circumstances that have raised a case's grade so far: none of them counts twice."""
+    return frozenset(
+        RaiseReason(reason)
+        for one in record
+        if one["what"] == What.GRADE
+        for reason in one["facts"].get("reasons", ())
+    )
+
+
 def due(
     limits: Sequence[Limit],
     moments: Sequence[datetime],
@@ -169,7 +218,7 @@ def due(
     """Say which limit binds: the category's own or the ceiling of the colour, whichever falls due first.
 
     limits : as `grids.rules.grading.limits_for` returns them; moments : when each falls due. Of equals the category's
-    own is named. clock_from : "report" or "accept".
+    own is named. clock_from : "report", "accept" or "regrade".
     """
     first = min(moments)
     binding = moments.index(first)
@@ -196,6 +245,29 @@ def second_due(due_at: datetime, limit: Limit, start: datetime, calendar: WorkCa
         at=start,
         limit=limit.to_json(),
         days_off=days_off(limit, start, due_at, calendar) or None,
+    )
+
+
+def stood_still(
+    due_at: datetime, before: datetime, because: str, *, since: datetime, at: datetime, **facts: object
+) -> Entry:
+    """Say why a case is due later: it stood still from `since` until `at`, suspended or on the ledger."""
+    return entry(What.DUE, due_at, because, at=at, before=before, stood_since=since, **facts)
+
+
+def extended(
+    due_at: datetime, before: datetime, amount: Limit, by: Actor, reason: str, *, at: datetime, letter: str
+) -> Entry:
+    """Say why a case, or a department's part of it, is due later: more time was asked for and granted."""
+    return entry(
+        What.DUE,
+        due_at,
+        "extension",
+        at=at,
+        before=before,
+        limit=amount.to_json(),
+        letter=letter,
+        **by_whom(by, reason),
     )
 
 
@@ -255,12 +327,17 @@ class Deciding(Protocol):
 
 
 def departments(
-    named: Iterable[Mapping[str, str]], duty: Deciding, *, at: datetime, whistle: str | None = None
+    named: Iterable[Mapping[str, str]],
+    duty: Deciding,
+    *,
+    at: datetime,
+    whistle: str | None = None,
+    powers: Sequence[Mapping[str, Any]] = (),
 ) -> Entry:
     """Say by which rule of the responsibility list departments are called, the lead first.
 
     whistle : the number of the whistle that they are drafted for, None when the case is accepted. `gave_way` has
-    the other rules that fit, each with why.
+    the other rules that fit, each with why. powers : by which the town could act itself, each with no, name, since.
     """
     decides = duty.because[0] if duty.because else {}
     return entry(
@@ -277,12 +354,14 @@ def departments(
         gave_way=[{"rule": one["rule"], "why": one["why"]} for one in duty.because[1:]] or None,
         conflict=list(duty.conflict) or None,
         whistle=whistle,
+        powers=[dict(one) for one in powers] or None,
     )
 
 
-def nobody(*, at: datetime, whistle: str | None = None) -> Entry:
-    """Say that the responsibility list names no department."""
-    return entry(What.DEPARTMENTS, [], "nobody", at=at, whistle=whistle)
+def nobody(*, at: datetime, whistle: str | None = None, powers: Sequence[Mapping[str, Any]] = ()) -> Entry:
+    """Say that the responsibility list names no department; powers : as in `departments`."""
+    told = [dict(one) for one in powers] or None
+    return entry(What.DEPARTMENTS, [], "nobody", at=at, whistle=whistle, powers=told)
 
 
 def departments_by_hand(
@@ -296,3 +375,11 @@ def departments_by_hand(
 def whistle(level: int, because: str, *, at: datetime, **facts: object) -> Entry:
     """Say why a whistle was blown at a level."""
     return entry(What.WHISTLE, int(level), because, at=at, **facts)
+
+
+def dispute(number: str, lead: str, because: str, *, at: datetime, **facts: object) -> Entry:
+    """Say who leads while a duty is disputed, and who does now that it is settled.
+
+    lead : code of the department, or TOWN. because : "filed", "withdrawn", or how it was settled.
+    """
+    return entry(What.DISPUTE, lead, because, at=at, dispute=number, **facts)

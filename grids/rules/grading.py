@@ -20,6 +20,7 @@ from grids.rules.limits import Limit, Unit, binding_limit
 __all__ = [
     "CEILINGS",
     "RAISE_WHEN",
+    "STATED",
     "Circumstances",
     "Grade",
     "RaiseReason",
@@ -74,6 +75,9 @@ class RaiseReason(StrEnum):
 
 
 TO_RED = frozenset({RaiseReason.CASUALTIES, RaiseReason.TRAPPED, RaiseReason.FIRE})
+
+STATED = TO_RED | {RaiseReason.NEAR_SCHOOL_OR_HOSPITAL, RaiseReason.RAIN_WARNING}
+"""What a person says of a case; the other reasons the system finds by itself."""
 
 
 @dataclass(frozen=True, slots=True)

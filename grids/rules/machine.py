@@ -1,7 +1,7 @@
 """A state machine as a table: which act leads from which states to which, and who may do it.
 
 The table is the only source: use cases, routes, pages ("what may I do now") and the reference are made
-from it. A row that is not offered yet stays in the table, so that the machine is whole from the first day.
+from it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,34 @@ from typing import Generic, TypeVar
 from gis.errors import Conflict, Forbidden
 from grids.rules.permissions import Role
 
-__all__ = ["Machine", "Transition"]
+__all__ = ["Machine", "Step", "Transition"]
 
 S = TypeVar("S", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
 class Transition(Generic[S]):
-    """One row: the act `action` takes any of `sources` to `target`.
+    """One row: the act `action` takes any of `sources` to `target` (None: it stays as it is).
 
     row : name of the row in the reference, such as "I3" or "W6".
     sources : states it starts from; empty for the act that creates the thing.
     level : whistle level the row belongs to; None where levels do not matter.
-    offered : False for a row whose use case is not built yet.
     """
 
     row: str
     action: str
     sources: frozenset[S]
-    target: S
+    target: S | None
     roles: frozenset[Role]
     level: int | None = None
-    offered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[S]):
+    """What an act does from one state: the row of the table that allows it, and the state that follows."""
+
+    row: str
+    target: S
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,11 @@ class Machine(Generic[S]):
             if row.action == action and (row.level is None or level is None or row.level == level):
                 yield row
 
-    def decide(self, state: S | None, action: str, role: Role, *, level: int | None = None) -> Transition[S]:
-        """Return the row that allows `action` from `state` (None: creation) to this role.
+    def decide(self, state: S | None, action: str, role: Role, *, level: int | None = None) -> Step[S]:
+        """Return what `action` does from `state` (None: creation) when a person of this role does it.
 
-        Raises `Conflict` ("illegal_transition") when no row starts from the state, `Forbidden`
-        ("not_your_role") when one does but not for this role, and `Conflict` ("not_offered_yet") when the
-        row is in the table but its use case is not built.
+        Raises `Conflict` ("illegal_transition") when no row starts from the state, and `Forbidden`
+        ("not_your_role") when one does but not for this role.
         """
         rows = [r for r in self.rows(action, level) if (state in r.sources if state else not r.sources)]
         if not rows:
@@ -80,22 +85,18 @@ class Machine(Generic[S]):
                 action=action,
                 role=role,
             )
-        if not permitted[0].offered:
-            raise Conflict(
-                "not_offered_yet",
-                f"'{action}' on a {self.name} is in the plan but cannot be done with this version",
-                machine=self.name,
-                action=action,
-            )
-        return permitted[0]
+        found = permitted[0]
+        target = found.target or state
+        if target is None:
+            raise ValueError(f"row {found.row} of the {self.name} makes a thing and names no state for it")
+        return Step(found.row, target)
 
     def actions(self, state: S, role: Role, *, level: int | None = None) -> tuple[str, ...]:
         """Return what a person of this role may do now, in table order."""
         found = dict.fromkeys(
             r.action
             for r in self.transitions
-            if r.offered
-            and state in r.sources
+            if state in r.sources
             and role in r.roles
             and (r.level is None or level is None or r.level == level)
         )

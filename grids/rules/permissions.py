@@ -11,7 +11,10 @@ from gis.errors import Forbidden, NotFound
 __all__ = [
     "DUTY_KEEPERS",
     "GRID_KEEPERS",
+    "OPERATORS",
     "POST_DIGITS",
+    "RULE_KEEPERS",
+    "RULE_READERS",
     "SYSTEM",
     "Actor",
     "Role",
@@ -59,6 +62,15 @@ POST_DIGITS: dict[Role, tuple[int, ...]] = {
 
 GRID_KEEPERS = frozenset({Role.DISTRICT_PLATFORM, Role.GOVERNANCE_CENTRE, Role.ADMINISTRATOR})
 """Who may load, draw and publish the grid of their district."""
+
+RULE_KEEPERS = frozenset({Role.DISTRICT_PLATFORM, Role.GOVERNANCE_CENTRE, Role.ADMINISTRATOR})
+"""Who may draft and publish the limits and the calendar that cases of their district run by."""
+
+RULE_READERS = RULE_KEEPERS | {Role.DISTRICT_LEADER, Role.AUDITOR}
+"""Who may look at what is drafted of them, and by whom."""
+
+OPERATORS = frozenset({Role.DISTRICT_PLATFORM, Role.GOVERNANCE_CENTRE, Role.ADMINISTRATOR, Role.AUDITOR})
+"""Who watches over the work itself: workers, clocks that are late, the calendar."""
 
 DUTY_KEEPERS = frozenset(
     {

@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 
 from gis.errors import InvalidInput
 
-__all__ = ["Row", "read_sheet"]
+__all__ = ["Row", "read_rows", "read_sheet"]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -125,6 +125,60 @@ def read_sheet(source: Path | str, sheet: str, columns: Sequence[str]) -> Iterat
         raise _bad_sheet(
             sheet, f"near line {reader.line_num}: not a comma-separated table ({error})"
         ) from error
+
+
+def read_rows(
+    content: bytes, sheet: str, columns: Sequence[str], needed: Sequence[str], *, most: int = 20_000
+) -> list[Row]:
+    """Return the rows of a table that people hand in: columns of `columns` in any order, those of `needed` present.
+
+    content : of a file in UTF-8 (with or without a byte order mark) or GB 18030. A column that is missing counts as
+    empty, one that is not known is refused, for nobody would notice that it was dropped. most : rows.
+    Raises `InvalidInput("bad_sheet")`.
+    """
+    reader = csv.reader(io.StringIO(_decoded(content, sheet), newline=""), strict=True)
+    rows: list[Row] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        unknown, missing = sorted(set(header) - set(columns)), [name for name in needed if name not in header]
+        if unknown or missing or len(set(header)) != len(header):
+            raise _bad_sheet(
+                sheet,
+                f"row 1: the columns are not the wanted ones (missing: {', '.join(missing) or 'none'};"
+                f" unknown: {', '.join(unknown) or 'none'}; none may come twice)",
+                row=1,
+                missing=missing,
+                unknown=unknown,
+            )
+        for number, cells in enumerate(reader, start=2):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise _bad_sheet(
+                    sheet, f"row {number}: {len(cells)} cells under {len(header)} columns", row=number
+                )
+            if len(rows) == most:
+                raise _bad_sheet(sheet, f"it has more than {most} rows", wanted=most)
+            named = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            rows.append(Row(sheet, number, {column: named.get(column, "") for column in columns}))
+    except csv.Error as error:
+        raise _bad_sheet(
+            sheet, f"near line {reader.line_num}: not a comma-separated table ({error})"
+        ) from error
+    if not rows:
+        raise _bad_sheet(sheet, "it has no rows under its header")
+    return rows
+
+
+def _decoded(content: bytes, sheet: str) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text
+    raise _bad_sheet(sheet, "it is neither UTF-8 nor GB 18030 text; save it as CSV UTF-8")
 
 
 def _text(source: Path | str, sheet: str) -> str:

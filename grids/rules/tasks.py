@@ -7,7 +7,7 @@ from enum import StrEnum
 from grids.rules.machine import Machine, Transition
 from grids.rules.permissions import Role
 
-__all__ = ["DONE_STATUSES", "TASK", "CheckInMethod", "TaskRole", "TaskStatus"]
+__all__ = ["DONE_STATUSES", "LET_GO", "TASK", "CheckInMethod", "TaskRole", "TaskStatus"]
 
 
 class TaskStatus(StrEnum):
@@ -24,6 +24,7 @@ class TaskStatus(StrEnum):
     RETURN_REQUESTED = "return_requested"
     RETURNED = "returned"
     SUSPENDED = "suspended"
+    WITHDRAWN = "withdrawn"  # let go: the whistle was withdrawn, or another department does it
 
 
 class TaskRole(StrEnum):
@@ -38,6 +39,7 @@ class CheckInMethod(StrEnum):
 
     GPS = "gps"
     QR = "qr"
+    CODE = "code"  # the six digits that the town shows at the place
     MANUAL = "manual"
 
 
@@ -49,6 +51,10 @@ _DECIDE = {_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM}
 DONE_STATUSES = frozenset({_S.COMPLETED, _S.ACCEPTED_OK, _S.SCORED})
 """The department has done its part, whatever the town thinks of it."""
 
+LET_GO = frozenset({_S.RETURNED, _S.WITHDRAWN})
+"""The department owes nothing more under this whistle."""
+
+_AT_WORK = {_S.PENDING_RESPONSE, _S.RESPONDED, _S.CHECKED_IN, _S.IN_ACTION, _S.COMPLETED, _S.REWORK}
 _OPEN = {_S.PENDING_RESPONSE, _S.RESPONDED, _S.CHECKED_IN, _S.IN_ACTION, _S.REWORK}
 
 
@@ -56,12 +62,10 @@ def _row(
     row: str,
     action: str,
     sources: set[TaskStatus],
-    target: TaskStatus,
+    target: TaskStatus | None,
     roles: set[Role],
-    *,
-    offered: bool = True,
 ) -> Transition[TaskStatus]:
-    return Transition(row, action, frozenset(sources), target, frozenset(roles), offered=offered)
+    return Transition(row, action, frozenset(sources), target, frozenset(roles))
 
 
 TASK: Machine[TaskStatus] = Machine(
@@ -69,34 +73,52 @@ TASK: Machine[TaskStatus] = Machine(
     (
         _row("W7", "issue", set(), _S.PENDING_RESPONSE, {_R.SYSTEM}),
         _row("T1", "respond", {_S.PENDING_RESPONSE}, _S.RESPONDED, _DUTY),
+        _row("T2", "request_return", {_S.PENDING_RESPONSE, _S.RESPONDED}, _S.RETURN_REQUESTED, _DUTY),
+        _row("T3", "return", {_S.RETURN_REQUESTED}, _S.RETURNED, _DECIDE),
+        # refused: it stands where it stood; by the system where it was asked for too late
+        _row("T3", "send_back", {_S.RETURN_REQUESTED}, _S.PENDING_RESPONSE, _DECIDE | {_R.SYSTEM}),
+        _row("T3", "send_back_responded", {_S.RETURN_REQUESTED}, _S.RESPONDED, _DECIDE | {_R.SYSTEM}),
+        # a flag beside the state: duties and clocks go on
         _row(
-            "T2",
-            "request_return",
-            {_S.PENDING_RESPONSE, _S.RESPONDED},
-            _S.RETURN_REQUESTED,
-            _DUTY,
-            offered=False,
+            "T4",
+            "dispute",
+            _AT_WORK | {_S.RETURN_REQUESTED, _S.SUSPENDED},
+            None,
+            _DUTY | _TOWN | {_R.HOTLINE_DESK, _R.SYSTEM},
         ),
-        _row("T3", "return", {_S.RETURN_REQUESTED}, _S.RETURNED, _DECIDE, offered=False),
-        _row("T3", "send_back", {_S.RETURN_REQUESTED}, _S.PENDING_RESPONSE, _DECIDE, offered=False),
-        *(_row("T4", "dispute", {state}, state, _DUTY, offered=False) for state in sorted(_OPEN)),
+        _row("T4", "settle", set(TaskStatus) - LET_GO, None, {_R.SYSTEM}),
         _row("T5", "check_in", {_S.RESPONDED}, _S.CHECKED_IN, _DUTY | _TOWN),
+        # the town's word on a check-in that the department made, and on one that nobody made
+        _row("T5", "confirm_presence", _AT_WORK, None, _TOWN),
+        _row("T5", "deny_presence", _AT_WORK, None, _TOWN),
         _row("T6", "start", {_S.CHECKED_IN}, _S.IN_ACTION, _DUTY),
         _row("T7", "complete", {_S.IN_ACTION, _S.REWORK}, _S.COMPLETED, _DUTY),
         _row("T8", "accept", {_S.COMPLETED}, _S.ACCEPTED_OK, _TOWN),
         _row("T8", "rework", {_S.COMPLETED, _S.ACCEPTED_OK}, _S.REWORK, _TOWN | {_R.SYSTEM}),
         # the whole case failed its check: what was scored is done and scored anew
         _row("T8", "rework", {_S.SCORED}, _S.REWORK, {_R.SYSTEM}),
-        *(_row("T9", "extend", {state}, state, _DUTY, offered=False) for state in sorted(_OPEN)),
+        _row("T9", "extend", _OPEN, None, _DUTY),
+        _row("T9", "grant_extension", _OPEN, None, _DECIDE),
+        _row("T9", "refuse_extension", _OPEN, None, _DECIDE),
         _row("T10", "score", {_S.ACCEPTED_OK}, _S.SCORED, {_R.TOWN_OFFICE}),
-        _row("T10", "appeal", {_S.SCORED}, _S.SCORED, _DUTY, offered=False),
-        *(_row("T11", "nudge", {state}, state, {_R.SYSTEM}, offered=False) for state in sorted(_OPEN)),
-        *(
-            _row("T12", "change_role", {state}, state, {_R.DISTRICT_PLATFORM}, offered=False)
-            for state in sorted(_OPEN)
+        # the lead marks those who worked with it; four eyes correct a mark
+        _row("T10", "score_peer", {_S.ACCEPTED_OK, _S.SCORED}, None, _DUTY),
+        _row("T10", "appraise", {_S.ACCEPTED_OK}, _S.SCORED, {_R.SYSTEM}),
+        _row("T10", "appeal", {_S.SCORED}, None, _DUTY),
+        _row("T10", "decide_appeal", {_S.SCORED}, None, {_R.GOVERNANCE_CENTRE}),
+        _row("T11", "nudge", _OPEN, None, _DECIDE | {_R.GOVERNANCE_CENTRE, _R.TOWN_OFFICE}),
+        _row("T12", "change_role", set(TaskStatus) - LET_GO, None, {_R.DISTRICT_PLATFORM, _R.SYSTEM}),
+        # by the system: the whistle was withdrawn, or what was decided names others
+        _row(
+            "T12",
+            "withdraw",
+            _OPEN | {_S.RETURN_REQUESTED, _S.SUSPENDED},
+            _S.WITHDRAWN,
+            {_R.DISTRICT_PLATFORM, _R.SYSTEM},
         ),
-        _row("T13", "start_remote", {_S.RESPONDED}, _S.IN_ACTION, _TOWN, offered=False),
-        _row("T8", "suspend", {_S.IN_ACTION}, _S.SUSPENDED, _DECIDE, offered=False),
-        _row("T8", "resume", {_S.SUSPENDED}, _S.IN_ACTION, _DECIDE | {_R.SYSTEM}, offered=False),
+        # nobody has to come: a service, or work from afar
+        _row("T13", "start_remote", {_S.RESPONDED}, _S.IN_ACTION, _TOWN),
+        _row("I8", "suspend", {_S.IN_ACTION}, _S.SUSPENDED, {_R.SYSTEM}),
+        _row("I8", "resume", {_S.SUSPENDED}, _S.IN_ACTION, {_R.SYSTEM}),
     ),
 )

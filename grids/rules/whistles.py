@@ -56,6 +56,9 @@ class WhistleStatus(StrEnum):
 _S = WhistleStatus
 _R = Role
 _TOWN = {_R.TOWN_OFFICE, _R.TOWN_GRID_CENTRE}
+_DISTRICT = {_R.DISTRICT_PLATFORM, _R.DISTRICT_LEADER}
+_OUT = {_S.ISSUED, _S.IN_PROGRESS}
+_CALLED = _OUT | {_S.COMPLETED, _S.VERIFIED, _S.SCORED, _S.ARCHIVED}
 _DESKS = {_R.TOWN_GRID_CENTRE, _R.DISTRICT_PLATFORM, _R.HOTLINE_DESK, _R.SYSTEM}
 
 
@@ -64,12 +67,10 @@ def _row(
     level: int,
     action: str,
     sources: set[WhistleStatus],
-    target: WhistleStatus,
+    target: WhistleStatus | None,
     roles: set[Role],
-    *,
-    offered: bool = True,
 ) -> Transition[WhistleStatus]:
-    return Transition(row, action, frozenset(sources), target, frozenset(roles), level=level, offered=offered)
+    return Transition(row, action, frozenset(sources), target, frozenset(roles), level=level)
 
 
 WHISTLE: Machine[WhistleStatus] = Machine(
@@ -80,30 +81,40 @@ WHISTLE: Machine[WhistleStatus] = Machine(
         _row("W2", 1, "solve", {_S.BLOWN, _S.HANDLING}, _S.SOLVED, {_R.GRID_LEADER}),
         _row("W2", 1, "escalate", {_S.BLOWN, _S.HANDLING}, _S.ESCALATED, {_R.GRID_LEADER, _R.SYSTEM}),
         _row("W2", 1, "rework", {_S.SOLVED}, _S.HANDLING, {_R.SYSTEM}),
+        # the incident was merged into another, or is no more: its whistles end with it
+        _row("I5", 1, "withdraw", {_S.BLOWN, _S.HANDLING}, _S.WITHDRAWN, {_R.SYSTEM}),
         _row("W3", 2, "blow", set(), _S.BLOWN, {_R.GRID_LEADER, _R.TOWN_GRID_CENTRE, _R.SYSTEM}),
+        # two tracks: somebody of the town goes to the community, and the town's centre files it
+        _row("W3", 2, "name_liaison", {_S.BLOWN, _S.FILED, _S.TASKED}, None, _TOWN),
         _row("W3", 2, "file", {_S.BLOWN}, _S.FILED, {_R.TOWN_GRID_CENTRE}),
         _row("W4", 2, "assign", {_S.FILED}, _S.TASKED, {_R.TOWN_GRID_CENTRE}),
         _row("W4", 2, "solve", {_S.TASKED}, _S.SOLVED, {_R.TOWN_OFFICE}),
         _row("W4", 2, "rework", {_S.SOLVED}, _S.TASKED, {_R.SYSTEM}),
-        _row(
-            "W4",
-            2,
-            "hand_back",
-            {_S.FILED, _S.TASKED},
-            _S.RETURNED_TO_COMMUNITY,
-            {_R.TOWN_GRID_CENTRE},
-            offered=False,
-        ),
+        _row("W4", 2, "hand_back", {_S.FILED, _S.TASKED}, _S.RETURNED_TO_COMMUNITY, {_R.TOWN_GRID_CENTRE}),
         _row("W5", 2, "escalate", {_S.FILED, _S.TASKED}, _S.ESCALATION_APPLIED, _TOWN | {_R.SYSTEM}),
-        # the main leader said no: the town keeps the case
+        # the main leader said no, or the town took it back: the town keeps the case, where it stood
         _row("W6", 2, "keep", {_S.ESCALATION_APPLIED}, _S.TASKED, {_R.SYSTEM}),
+        _row("W6", 2, "keep_filed", {_S.ESCALATION_APPLIED}, _S.FILED, {_R.SYSTEM}),
+        _row("I5", 2, "withdraw", {_S.BLOWN, _S.FILED, _S.TASKED}, _S.WITHDRAWN, {_R.SYSTEM}),
         _row("W5", 3, "draft", set(), _S.DRAFTED, _TOWN | {_R.SYSTEM}),
         _row("W5", 3, "submit", {_S.DRAFTED}, _S.PENDING_CONFIRM, _TOWN),
         _row("W6", 3, "confirm", {_S.PENDING_CONFIRM}, _S.ISSUED, {_R.TOWN_LEADER}),
+        # an emergency: the leader said so by phone, and writes it within a day
+        _row("W6", 3, "confirm_by_phone", {_S.PENDING_CONFIRM}, _S.ISSUED, _TOWN),
+        _row("W6", 3, "write_confirmation", _CALLED, None, {_R.TOWN_LEADER}),
+        # nobody confirmed in time: the district does, and says why
+        _row("W6", 3, "confirm_instead", {_S.PENDING_CONFIRM}, _S.ISSUED, _DISTRICT),
         _row("W6", 3, "refuse", {_S.PENDING_CONFIRM}, _S.REFUSED, {_R.TOWN_LEADER}),
         # a task for each department that has none yet: by the system at once, by a desk if one was added
-        _row("W7", 3, "issue", {_S.ISSUED}, _S.ISSUED, _DESKS),
-        _row("W7", 3, "issue", {_S.IN_PROGRESS}, _S.IN_PROGRESS, _DESKS),
+        _row("W7", 3, "issue", _OUT, None, _DESKS),
+        # the departments under it are changed; where every task was sent back the town drafts anew
+        _row("T12", 3, "change_departments", _OUT, None, {_R.DISTRICT_PLATFORM, _R.SYSTEM}),
+        # a dispute was decided before anybody was called
+        _row("T12", 3, "change_departments", {_S.DRAFTED, _S.PENDING_CONFIRM}, None, {_R.SYSTEM}),
+        _row("T12", 3, "redraft", _OUT, _S.DRAFTED, {_R.SYSTEM}),
+        # what the departments did together at the place, and what the town does after it
+        _row("T6", 3, "end_action", {_S.IN_PROGRESS}, None, _TOWN | {_R.DEPARTMENT_DUTY, _R.SYSTEM}),
+        _row("T6", 3, "follow_up", _CALLED - {_S.ISSUED, _S.ARCHIVED}, None, _TOWN),
         _row("W8", 3, "progress", {_S.ISSUED}, _S.IN_PROGRESS, {_R.SYSTEM}),
         _row("W8", 3, "complete", {_S.IN_PROGRESS}, _S.COMPLETED, {_R.SYSTEM}),
         _row("W8", 3, "verify", {_S.COMPLETED}, _S.VERIFIED, _TOWN),
@@ -117,14 +128,10 @@ WHISTLE: Machine[WhistleStatus] = Machine(
         ),
         _row("W8", 3, "score", {_S.VERIFIED}, _S.SCORED, {_R.SYSTEM}),
         _row("W8", 3, "archive", {_S.SCORED}, _S.ARCHIVED, {_R.TOWN_GRID_CENTRE}),
-        _row(
-            "W9",
-            3,
-            "withdraw",
-            {_S.DRAFTED, _S.PENDING_CONFIRM, _S.ISSUED, _S.IN_PROGRESS},
-            _S.WITHDRAWN,
-            _TOWN,
-            offered=False,
-        ),
+        # before anybody came; the reason counts in how well the town whistles
+        _row("W9", 3, "withdraw", {_S.DRAFTED, _S.PENDING_CONFIRM} | _OUT, _S.WITHDRAWN, _TOWN),
+        _row("I5", 3, "withdraw", {_S.DRAFTED, _S.PENDING_CONFIRM}, _S.WITHDRAWN, {_R.SYSTEM}),
+        # the case was closed from the ledger: whoever still had a part is let go
+        _row("I13", 3, "withdraw", _OUT, _S.WITHDRAWN, {_R.SYSTEM}),
     ),
 )

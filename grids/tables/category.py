@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import CheckConstraint, Index, Numeric, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grids.rules.categories import CategoryKind
@@ -90,6 +90,15 @@ class Responsibility(Base):
     cooperating: Mapped[list[Any]]
     contact_name: Mapped[str | None]  # the special grid's own person
     contact_phone: Mapped[str | None]
+    list_id: Mapped[int | None] = mapped_column(ForeignKey("duty_list.id"), index=True)
+    item_no: Mapped[str | None]
+    town_duty: Mapped[str | None]  # what the town does in it: patrol, report, assist
+    process: Mapped[str | None]  # how it is handled, step by step
+    demarcation: Mapped[str | None]  # where the duties of several departments meet: who does which part
+    legal_basis: Mapped[str | None]
+    draft: Mapped[bool] = mapped_column(
+        server_default="false"
+    )  # of a list that is not published: never in force
     basis: Mapped[DutyBasis] = mapped_column(coded(DutyBasis))
     source: Mapped[str]
     effective_from: Mapped[date]

@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, LargeBinary, S
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import Channel, IncidentStatus
+from grids.rules.lifecycle import Channel, IncidentStatus, Inspection, RejectReason, VerifiedHow
 from grids.tables.base import Base, BigId, Code, coded
 
 __all__ = ["IS_OPEN", "Callback", "Incident", "NumberSeries", "Placement", "Reporter", "Solved"]
@@ -90,12 +90,19 @@ class Incident(Base):
     resolved_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    due_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]  # the first promise; it stays
+    # what is judged: the due moment of this round's handling clock, moved by extensions and by standing still
+    due_effective: Mapped[datetime | None]
     first_overdue_at: Mapped[datetime | None]
     overdue_grid_code: Mapped[Code | None]  # where it lay when it became overdue: the mark stays there
     limits: Mapped[dict[str, Any] | None]  # the limits in force when it was accepted; they never change
     responsible: Mapped[dict[str, Any] | None]  # who answered for it then, and by which rule
     explanation: Mapped[list[Any]] = mapped_column(server_default="[]")  # why each automatic choice was made
+    inspection: Mapped[Inspection | None] = mapped_column(coded(Inspection))  # what the cell's worker found
+    inspected_at: Mapped[datetime | None]
+    rejected_for: Mapped[RejectReason | None] = mapped_column(coded(RejectReason))
+    reply: Mapped[str | None]  # what the reporter is told
+    verified_how: Mapped[VerifiedHow | None] = mapped_column(coded(VerifiedHow))
     result: Mapped[str | None]
     handler_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     rework_count: Mapped[int] = mapped_column(default=0)

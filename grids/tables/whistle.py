@@ -1,20 +1,33 @@
-"""Whistles, the tasks that departments get under them, and the scores that towns give."""
+"""Whistles, and the tasks that departments get under them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from grids.rules.presence import Presence
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
-from grids.rules.whistles import WhistleStatus, WhistleType
+from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus, WhistleType
 from grids.tables.base import Base, BigId, Code, coded
 from grids.tables.organisation import Department
 
-__all__ = ["Score", "Task", "Whistle"]
+__all__ = ["Task", "Whistle"]
+
+
+def _states_of_levels() -> str:
+    parts = []
+    for level in WhistleLevel:
+        states = sorted(
+            {row.target.value for row in WHISTLE.transitions if row.level == level and row.target}
+        )
+        parts.append(f"level = {int(level)} and status in ({', '.join(repr(state) for state in states)})")
+    return " or ".join(parts)
+
+
+_STATES_OF_LEVELS = _states_of_levels()
 
 
 class Whistle(Base):
@@ -26,15 +39,19 @@ class Whistle(Base):
     __tablename__ = "whistle"
     __table_args__ = (
         CheckConstraint("level between 1 and 3", name="level"),
+        # a state that the table of this level knows
+        CheckConstraint(_STATES_OF_LEVELS, name="level_status"),
         Index("ix_whistle_area_blown", "area_code", "blown_at"),
-        # a draft that is refused or withdrawn may be followed by another; two that run may not
+        # what is over at its level may be followed by another there; two that run may not
         Index(
             "uq_whistle_running",
             "incident_id",
             "level",
             "round",
             unique=True,
-            postgresql_where=text("status not in ('refused', 'withdrawn', 'returned_to_community')"),
+            postgresql_where=text(
+                "status not in ('escalated', 'refused', 'withdrawn', 'returned_to_community')"
+            ),
         ),
     )
 
@@ -49,9 +66,10 @@ class Whistle(Base):
     blown_at: Mapped[datetime]
     blown_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     answered_at: Mapped[datetime | None]
-    # level 2: the dual track, and the town's own assignment
+    # level 2: the dual track (somebody goes to the community; the centre files), and the town's own assignment
     liaison_name: Mapped[str | None]
     liaison_phone: Mapped[str | None]
+    liaison_named_at: Mapped[datetime | None]
     filed_at: Mapped[datetime | None]
     office: Mapped[str | None]
     instruction: Mapped[str | None]
@@ -65,6 +83,12 @@ class Whistle(Base):
     submitted_at: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]
     confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_by_phone: Mapped[str | None]  # who heard the leader say so; the written word follows
+    written_at: Mapped[datetime | None]
+    contact_name: Mapped[str | None]  # of the town, for the departments
+    contact_phone: Mapped[str | None]
+    chosen_reason: Mapped[str | None]  # why the town called others than the list names
+    code_secret: Mapped[str | None]  # of the six-digit code that is shown at the place
     issued_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -74,13 +98,17 @@ class Whistle(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own name for it
 
 
+_HELD = "status not in ('returned', 'withdrawn')"
+
+
 class Task(Base):
     """What one department owes under a level-3 whistle."""
 
     __tablename__ = "task"
     __table_args__ = (
-        UniqueConstraint("whistle_id", "department_id"),
-        Index("uq_task_lead", "whistle_id", unique=True, postgresql_where=text("role = 'lead'")),
+        # a department that sent its task back, or was let go, may be called again
+        Index("uq_task_department", "whistle_id", "department_id", unique=True, postgresql_where=text(_HELD)),
+        Index("uq_task_lead", "whistle_id", unique=True, postgresql_where=text(_HELD + " and role = 'lead'")),
         Index("ix_task_department_issued", "department_id", "issued_at"),
     )
 
@@ -111,6 +139,8 @@ class Task(Base):
     accepted_at: Mapped[datetime | None]
     result: Mapped[str | None]
     evidence: Mapped[list[Any] | None]
+    presence: Mapped[Presence | None] = mapped_column(coded(Presence))
+    remote_reason: Mapped[str | None]  # why nobody had to come (row T13)
     first_overdue_at: Mapped[datetime | None]
     rework_count: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column()
@@ -118,22 +148,3 @@ class Task(Base):
     department: Mapped[Department] = relationship(lazy="raise")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own name for it
-
-
-class Score(Base):
-    """A town's marks for a department's part in one whistle; rows are added, never changed."""
-
-    __tablename__ = "score"
-    __table_args__ = (UniqueConstraint("task_id", "version_no"),)
-
-    id: Mapped[BigId]
-    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"), index=True)
-    version_no: Mapped[int] = mapped_column(default=1)
-    response: Mapped[int]
-    handling: Mapped[int]
-    result: Mapped[int]
-    total: Mapped[Decimal] = mapped_column(Numeric(6, 2))
-    formula: Mapped[str]  # which version of the formula made `total`
-    comment: Mapped[str | None]
-    scored_at: Mapped[datetime]
-    scored_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from api.routes.health import durability_faults
+from grids import lateness
 
 SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "data_checksums": "on"}
 
@@ -41,9 +42,12 @@ def test_the_throw_away_database_of_the_tests_is_not_ready_for_the_city(city: An
     ]
 
 
-def ready(city: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def ready(city: Any, monkeypatch: pytest.MonkeyPatch, *, at_work: bool = True) -> Any:
     """Return what /readyz says of everything but durability."""
     monkeypatch.setattr("api.routes.health.durability_faults", lambda _: [])
+    if at_work:
+        with city.database.sessions.begin() as session:
+            lateness.beat(session, "a", city.clock(), started_at=city.clock())
     return city.stranger().get("/readyz")
 
 
@@ -74,3 +78,11 @@ def test_a_calendar_that_ends_soon_is_a_warning(city: Any, monkeypatch: pytest.M
     city.clock.advance(days=180)
 
     assert "known until 2026-12-31" in ready(city, monkeypatch).json()["warnings"][0]
+
+
+def test_nobody_at_work_is_a_warning(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no worker was seen" in ready(city, monkeypatch, at_work=False).json()["warnings"][0]
+    assert ready(city, monkeypatch).json()["warnings"] == []
+    city.clock.advance(seconds=31)
+
+    assert "no worker was seen" in ready(city, monkeypatch, at_work=False).json()["warnings"][0]

@@ -18,6 +18,7 @@ from api.pages.timeline import fact_msgids
 from gis.errors import CityError, Conflict, InvalidInput, NotFound, Unavailable
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.grading import Grade
+from grids.rules.slips import SlipKind
 from grids.tables import Category
 
 ROOT = Path(__file__).parents[2]
@@ -103,14 +104,20 @@ def in_python() -> set[str]:
 
 
 def in_messages() -> set[str]:
-    told = {"tell", "tell_people", "tell_department"}
+    """Return the msgids of all messages: texts of the form a.b that are handed to whatever is called tell...."""
     found: set[str] = set()
     for _, tree in trees("grids"):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in told:
-                template = node.args[1] if len(node.args) > 1 else None
-                if isinstance(template, ast.Constant) and isinstance(template.value, str):
-                    found.add(f"message.{template.value}")
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if not name.lstrip("_").startswith("tell"):
+                continue
+            for part in (part for argument in node.args for part in ast.walk(argument)):
+                text = part.value if isinstance(part, ast.Constant) else None
+                if isinstance(text, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", text):
+                    found.add(f"message.{text}")
+    found |= {f"message.slip.{kind}" for kind in SlipKind}
     return found | {f"message.clock.{kind}" for kind in DeadlineKind}
 
 

@@ -470,6 +470,7 @@ def test_a_case_goes_from_the_call_to_the_end_by_forms_alone(city):
     third = done(city, "office", f"{second}/escalate", reason="需要多部门联合执法")
     draft = {"type": "joint_enforcement", "reason": "街道没有执法权", "appointed_at": "2026-06-03T19:00"}
     called = {"role_SCJG": "lead", "role_GA": "cooperating", "role_CG": ""}
+    called["chosen_reason"] = "烟尘已停,不需环保到场"
     done(
         city,
         "office",
@@ -501,7 +502,8 @@ def test_a_case_goes_from_the_call_to_the_end_by_forms_alone(city):
     part("ga", "check_in", method="manual", reason="街道工作人员在场核实")
     part("scjg", "start")
     part("ga", "complete", result="维持了现场秩序")
-    part("scjg", "complete", result="已取缔并处罚", evidence_licence_check="1", evidence="现场笔录")
+    shown = {"evidence_licence_check": "1", "other_evidence": "现场笔录", "without": "夜间当场处置,未拍照"}
+    part("scjg", "complete", result="已取缔并处罚", **shown)
     done(city, "office", f"{third}/verify", comment="现场已清理")
     done(city, "worker", f"{goal}/verify", comment="夜间复查无反弹")
     done(

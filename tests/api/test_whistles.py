@@ -126,7 +126,7 @@ def test_a_department_finds_its_own_tasks_the_most_urgent_on_top(city: Any) -> N
 
     assert [task["id"] for task in inbox["items"]] == [urgent, slow]
     assert inbox["next_cursor"] is None
-    assert [one["action"] for one in inbox["items"][0]["actions"]] == ["respond"]
+    assert inbox["items"][0]["actions"][0]["action"] == "respond"
     first = city.see("scjg", "tasks", limit=1)
     second = city.see("scjg", "tasks", limit=1, cursor=first["next_cursor"])
     assert [task["id"] for task in first["items"] + second["items"]] == [urgent, slow]
@@ -159,14 +159,87 @@ def test_answers_of_departments_are_checked(city: Any) -> None:
     )
 
 
-def test_acts_of_a_later_version_say_so(city: Any) -> None:
+def test_a_whistle_is_withdrawn_and_blown_again(city: Any) -> None:
     whistle = issued(city)
-    task = whistle["tasks"][0]["id"]
 
-    assert (
-        city.act("office", f"whistles/{whistle['number']}/withdraw", None, 409)["code"] == "not_offered_yet"
+    gone = city.act("office", f"whistles/{whistle['number']}/withdraw", {"reason": "商户已搬离"})
+
+    assert (gone["status"], {task["status"] for task in gone["tasks"]}) == ("withdrawn", {"withdrawn"})
+    again = city.act("office", f"incidents/{gone['incident']}/whistles", JOINT, 201)
+    assert again["status"] == "pending_confirm"
+
+
+def test_the_two_tracks_of_level_two_are_two_requests(city: Any) -> None:
+    number = city.report()
+    city.act("centre", f"incidents/{number}/accept", {"level": 2})
+    whistle = city.whistle(number, 2)
+
+    named = city.act(
+        "office", f"whistles/{whistle}/liaison", {"liaison_name": "孙干事", "liaison_phone": "13855550000"}
     )
-    for act in ("request-return", "extend"):
-        assert city.act("scjg", f"tasks/{task}/{act}", None, 409)["code"] == "not_offered_yet", act
-    for act in ("decide-return", "appeal"):
-        assert city.act("platform", f"tasks/{task}/{act}", None, 409)["code"] == "illegal_transition", act
+    filed = city.act("centre", f"whistles/{whistle}/file")
+
+    assert (named["status"], named["liaison_name"], filed["status"]) == ("blown", "孙干事", "filed")
+    assert [clock["kind"] for clock in filed["clocks"]] == ["assign"]
+    back = city.act("centre", f"whistles/{whistle}/hand-back", {"reason": "社区可以调解"})
+    assert (back["level"], back["status"]) == (1, "blown")
+
+
+def test_a_proposal_says_all_that_a_whistle_needs_and_goes_out_as_it_is(city: Any) -> None:
+    number = at_the_town(city)
+
+    made = city.see("office", f"incidents/{number}/whistle-proposal")
+
+    assert [body["code"] for body in made["departments"]] == ["SCJG", "CG", "STHJ", "GA"]
+    assert made["why"][0]["what"] == "departments"
+    asked = ("type", "reason", "departments", "appointed_at", "appointed_place")
+    blown = city.act(
+        "office",
+        f"incidents/{number}/whistles",
+        {"level": 3, **{name: made[name] for name in asked}},
+        201,
+    )
+    assert (blown["status"], blown["chosen_reason"]) == ("pending_confirm", None)
+    assert blown["contact_phone"].startswith("1390000")
+    assert city.as_("platform").get(f"/api/incidents/{number}/whistle-proposal").status_code == 409
+
+
+def test_an_emergency_by_telephone_and_what_the_leader_writes(city: Any) -> None:
+    number = city.report(category="08-001")
+    city.act("centre", f"incidents/{number}/accept", {})
+    whistle = city.whistle(number, 3)
+    city.act(
+        "office",
+        f"whistles/{whistle}/submit",
+        {"type": "emergency", "reason": "险情", "appointed_place": "现场"},
+    )
+
+    out = city.act("office", f"whistles/{whistle}/confirm-by-phone", {"heard_by": "孙干事"})
+    written = city.act("town", f"whistles/{whistle}/write-confirmation")
+
+    assert (out["status"], out["confirmed_by_phone"], out["written_at"]) == ("issued", "孙干事", None)
+    assert written["written_at"] is not None
+
+
+def test_returns_are_asked_for_and_decided(city: Any) -> None:
+    whistle = issued(city)
+    tasks = {task["department"]["code"]: task["id"] for task in whistle["tasks"]}
+    body = {"reason": "not_our_duty", "legal_basis": "三定规定第五条", "department": "JJ"}
+
+    asked = city.act("cg", f"tasks/{tasks['CG']}/request-return", body)
+    gone = city.act(
+        "platform",
+        f"tasks/{tasks['CG']}/decide-return",
+        {"granted": True, "note": "属交警职责", "department": "JJ"},
+    )
+
+    assert (asked["status"], gone["status"]) == ("return_requested", "returned")
+    (row,) = city.see("office", f"whistles/{whistle['number']}/returns")
+    assert (row["decision"], row["handed_to"], row["by_itself"]) == ("granted", "JJ", False)
+    assert [task["department"]["code"] for task in city.see("jj", "tasks")["items"]] == ["JJ"]
+    changed = city.act(
+        "platform",
+        f"whistles/{whistle['number']}/change-departments",
+        {"departments": [{"code": "JJ", "role": "lead"}], "reason": "由交警负责"},
+    )
+    assert [d["code"] for d in changed["departments"]] == ["JJ"]

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from api import worker
 from gis.errors import Unavailable
 from grids import deadlines, repeats
+from grids.acts import effects
 
 
 def overdue(city: Any, many: int = 1) -> list[str]:
@@ -105,15 +106,15 @@ def test_a_clock_that_cannot_fire_is_named_once_and_holds_up_nobody(
     city: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     overdue(city, 4)
-    monkeypatch.setattr(worker, "BATCH", 2)
-    real = deadlines._fire
+    monkeypatch.setattr(effects, "changes_more", lambda _kind: True)
+    real = effects.carry_out
 
-    def stuck(case: Any, clock: Any) -> None:
+    def stuck(case: Any, clock: Any, *of: Any) -> None:
         if clock.id <= 2:
             raise Unavailable("calendar_unknown", "the year is not loaded")
-        real(case, clock)
+        real(case, clock, *of)
 
-    monkeypatch.setattr(deadlines, "_fire", stuck)
+    monkeypatch.setattr(effects, "carry_out", stuck)
     with caplog.at_level(logging.WARNING), Running(city):
         until(lambda: fired(city) == 2)
         time.sleep(0.3)
@@ -128,9 +129,11 @@ def test_it_sleeps_to_the_next_due_moment_and_never_longer_than_told(city: Any) 
     city.report()
     city.clock.advance(hours=5, minutes=29, seconds=58)
 
-    assert worker._until_next(city.database, city.clock(), 5.0) == pytest.approx(2.001)
-    city.clock.advance(seconds=3)
-    assert worker._until_next(city.database, city.clock(), 5.0) == 5.0
+    assert worker._until_next(city.database, city.clock(), 5.0) == pytest.approx(
+        3.001
+    )  # and a second of grace
+    city.clock.advance(seconds=4)
+    assert worker._until_next(city.database, city.clock(), 5.0) == 0.2  # due, and nobody has fired it
 
 
 def test_it_forgets_keys_that_no_client_repeats_any_more(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,10 +149,10 @@ def test_it_forgets_keys_that_no_client_repeats_any_more(city: Any, monkeypatch:
 def test_as_a_process_it_ends_on_a_signal(city: Any, number: int) -> None:
     program = (
         "import sys; from api.clock import system_clock; from api.logs import configure;"
-        "from api.database import *; from api.worker import run_until_signalled;"
+        "from api.database import *; from api.settings import Settings; from api.worker import run_until_signalled;"
         "configure(); e = make_engine(sys.argv[1]);"
         "d = Database(e, make_sessionmaker(e), make_sessionmaker(e, readonly=True), None);"
-        "run_until_signalled(d, system_clock, poll_seconds=30)"
+        "run_until_signalled(d, system_clock, Settings(worker_poll_seconds=30))"
     )
     url = city.database.engine.url.render_as_string(hide_password=False)
     process = subprocess.Popen(

@@ -198,6 +198,8 @@ def _people(city: City) -> None:
         ("hotline", Role.HOTLINE_DESK, DISTRICT),
         ("callback", Role.CALLBACK_OFFICER, DISTRICT),
         ("platform", Role.DISTRICT_PLATFORM, DISTRICT),
+        ("governance", Role.GOVERNANCE_CENTRE, DISTRICT),
+        ("district", Role.DISTRICT_LEADER, DISTRICT),
         ("auditor", Role.AUDITOR, DISTRICT),
     ]
     for login, role, area in places:

@@ -9,13 +9,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grids import calendars, deadlines
-from grids.acts import incidents, whistles
-from grids.rules.lifecycle import Channel
+from grids import calendars, deadlines, directory, lateness, trace
+from grids.acts import effects, incidents, whistles
+from grids.batch import Batch
+from grids.rules.deadlines import RULES
+from grids.rules.permissions import Role
+from grids.rules.trace import rendered
 from grids.rules.whistles import WhistleLevel
-from grids.tables import CalendarDay, Deadline
+from grids.tables import CalendarDay, Deadline, Incident, Trace
 
 pytestmark = pytest.mark.database
+
+CELL_CODES = ("990101001001001", "990101001001002", "990101001002002", "990101002001001")
 
 
 def fire(city):
@@ -106,8 +111,8 @@ def test_a_clock_fires_once_however_often_one_looks(city):
 
 
 def test_a_missing_calendar_year_holds_up_only_the_clocks_that_need_it(city):
-    stuck = city.accepted()
-    fine = city.report(by="worker", channel=Channel.GRID_WORKER, category="02-001")
+    city.accepted()
+    fine = city.report()
     for day in city.session.scalars(select(CalendarDay)):
         city.session.delete(day)
     city.session.flush()
@@ -116,11 +121,15 @@ def test_a_missing_calendar_year_holds_up_only_the_clocks_that_need_it(city):
     done = fire(city)
 
     assert {reason.code for reason in done.stuck.values()} == {"calendar_unknown"}
-    assert fine.first_overdue_at is not None  # marking needs no calendar
-    assert stuck.first_overdue_at is not None
-    assert deadlines.left_behind(city.session, city.clock()) == len(done.stuck)
+    assert city.outcomes(fine, "accept") == ["missed"]  # reminding needs no calendar
+    row = city.session.scalars(select(Deadline).where(Deadline.id.in_(done.stuck))).all()
+    assert {(clock.stuck_code, clock.stuck_at) for clock in row} == {("calendar_unknown", city.clock())}
+    assert lateness.left_behind(city.session, city.clock()) == len(done.stuck)
     calendars.load_years(city.session, [2026])
-    assert not fire(city).stuck
+    assert fire(city).claimed == 0  # set aside for a minute
+    city.clock.advance(seconds=60)
+    assert fire(city).fired == len(done.stuck)
+    assert lateness.left_behind(city.session, city.clock()) == 0
 
 
 def test_two_workers_never_fire_the_same_clock(engine, committed_city):
@@ -149,4 +158,96 @@ def test_two_workers_never_fire_the_same_clock(engine, committed_city):
     with Session(engine) as session:
         rows = session.scalars(select(Deadline).where(Deadline.fired_at.is_not(None))).all()
         assert sum(fired) == len(rows)
-        assert deadlines.left_behind(session, late) == 0
+        assert lateness.left_behind(session, late) == 0
+
+
+def test_an_act_that_came_in_time_wins_though_the_sweeper_looks_first_a_moment_later(city):
+    incident = city.accepted()
+    number = city.whistle(incident, 1).number
+    due_at = city.clocks(incident)["community"]
+    deadlines.fire_due(city.session, due_at - timedelta(minutes=1))  # the case itself is late by then
+    city.clock.set(due_at + timedelta(milliseconds=900))
+
+    assert fire(city).claimed == 0  # the act has a second to reach its case
+    whistles.solve(city.session, number, result="好了", by=city["leader"], now=due_at)
+
+    city.clock.advance(seconds=5)
+    fire(city)
+    assert city.outcomes(incident, "community") == ["met"]
+    assert city.whistle(incident, 2) is None
+
+
+def test_no_clock_fires_early_and_each_fires_a_second_after_its_moment(city):
+    incident = city.accepted()
+    due_at = city.clocks(incident)["community"]
+    deadlines.fire_due(city.session, due_at - timedelta(minutes=2))  # the case itself is late by then
+    for ahead in (-60.0, -0.001, 0.0, 0.999):
+        assert deadlines.fire_due(city.session, due_at + timedelta(seconds=ahead)).fired == 0
+
+    assert deadlines.fire_due(city.session, due_at + deadlines.GRACE).fired >= 1
+
+
+def test_what_waited_for_another_act_is_written_after_it_and_says_when_it_came(city):
+    incident = city.accepted()
+    due_at = city.clocks(incident)["handle"]
+    city.clock.set(due_at + timedelta(seconds=2))
+    fire(city)
+
+    whistle = city.whistle(incident, 2) or city.whistle(incident, 1)
+    arrived = due_at - timedelta(milliseconds=5)
+    if whistle.level == 1:
+        whistles.solve(city.session, whistle.number, result="好了", by=city["leader"], now=arrived)
+    else:
+        whistles.name_liaison(city.session, whistle.number, name="李", by=city["centre"], now=arrived)
+
+    steps = city.session.scalars(
+        select(Trace).where(Trace.incident_id == incident.id).order_by(Trace.seq)
+    ).all()
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    assert steps[-1].at == due_at + timedelta(seconds=2)
+    assert steps[-1].payload["received_at"] == rendered(arrived)
+    assert trace.first_broken(city.session, incident) is None
+
+
+def test_an_empty_post_is_passed_over_at_once(city):
+    city.vacate(Role.GRID_LEADER, "990101001001")
+
+    incident = city.accepted()
+
+    assert city.whistle(incident, 1).status == "escalated"
+    assert city.whistle(incident, 2).reason == "empty_post"
+    assert "community" not in city.clocks(incident)
+
+
+def test_a_round_tells_whom_an_act_by_itself_would_tell(city):
+    for code in ("990101001001001", "990101001002002", "990101002001001"):
+        city.report(code=code)
+        city.accepted(code=code)
+    city.clock.advance(days=1)
+    clocks = city.session.scalars(select(Deadline).where(Deadline.settled_at.is_(None))).all()
+    batch = Batch(city.session, city.clock(), (), CELL_CODES, {1, 2, 3}, {})
+
+    for roles in {(*RULES[clock.kind].owed_by, *RULES[clock.kind].told) for clock in clocks}:
+        for code in CELL_CODES:
+            alone = directory.on_duty(city.session, roles, code, city.clock())
+            assert sorted(batch.on_duty(roles, code)) == sorted({person.id for person in alone})
+
+
+def test_a_bug_in_one_effect_stops_no_other_clock(city, monkeypatch):
+    city.accepted()
+    city.accepted(code="990101002001001")
+    city.clock.advance(days=3)
+    real = effects.carry_out
+
+    def broken(case, clock, *of):
+        if case.incident.grid_code.startswith("990101002"):
+            raise KeyError("a bug")
+        real(case, clock, *of)
+
+    monkeypatch.setattr(effects, "carry_out", broken)
+    done = fire(city)
+
+    assert {reason.code for reason in done.stuck.values()} == {"clock_failed"}
+    assert done.fired > 0
+    for incident in city.session.scalars(select(Incident)):
+        assert trace.first_broken(city.session, incident) is None

@@ -10,8 +10,8 @@ from sqlalchemy import func, select, text
 from gis.crs import from_storage
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
 from grids import deadlines, trace
-from grids.acts import incidents, whistles
-from grids.acts.incidents import CallbackAnswer
+from grids.acts import callbacks, incidents, whistles
+from grids.acts.callbacks import CallbackAnswer
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import Role
@@ -223,7 +223,7 @@ def verified(city, solved):
 
 def call(city, incident, **answer):
     told = {"reached": True, "solved": Solved.YES, "satisfaction": 5} | answer
-    return incidents.callback(
+    return callbacks.callback(
         city.session, incident.number, CallbackAnswer(**told), by=city["callback"], now=city.clock()
     )
 
@@ -285,9 +285,9 @@ def test_a_case_without_a_reporter_closes_when_it_is_verified(city):
 def test_a_closed_case_is_reopened_with_a_reason(city, verified):
     call(city, verified)
     with pytest.raises(InvalidInput):
-        incidents.reopen(city.session, verified.number, reason=" ", by=city["callback"], now=city.clock())
+        callbacks.reopen(city.session, verified.number, reason=" ", by=city["callback"], now=city.clock())
 
-    incidents.reopen(city.session, verified.number, reason="复发", by=city["callback"], now=city.clock())
+    callbacks.reopen(city.session, verified.number, reason="复发", by=city["callback"], now=city.clock())
 
     assert verified.round == 2
     assert city.whistle(verified, 1).round == 2

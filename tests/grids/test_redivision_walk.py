@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from gis.errors import CityError
 from grids import deadlines, measures, trace
-from grids.acts import incidents, whistles
-from grids.acts.incidents import CallbackAnswer, Report
+from grids.acts import callbacks, incidents, whistles
+from grids.acts.callbacks import CallbackAnswer
+from grids.acts.incidents import Report
 from grids.acts.joint import Draft, blow
 from grids.ground import drafts, editions, succession
 from grids.ground.redraw import Operation
@@ -139,11 +140,11 @@ class Walk:
                 number=one.number, passed=self.random.random() < 0.7, comment="看过", **told,
                 by=self.actor("office", town),
             ),
-            "callback": lambda: incidents.callback(
+            "callback": lambda: callbacks.callback(
                 number=one.number, by=self.city["callback"], **told,
                 answer=CallbackAnswer(True, self.random.choice(list(Solved)), self.random.choice([1, 5])),
             ),
-            "reopen": lambda: incidents.reopen(
+            "reopen": lambda: callbacks.reopen(
                 number=one.number, reason="又来了", by=self.city["platform"], **told
             ),
         }  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gis.errors import Forbidden
 from grids import atlas, deadlines, directory, measures
-from grids.acts import incidents
+from grids.acts import callbacks, incidents
 from grids.acts.incidents import Report
 from grids.ground import editions, succession
 from grids.measures import HotspotMetric, Window
@@ -198,7 +198,7 @@ def test_a_closed_case_that_is_taken_up_again_goes_to_those_who_answer_now(city)
     redrawn(city)
     assert bring_over(city) == 0
 
-    incidents.reopen(city.session, case.number, reason="又来了", by=city["hotline"], now=city.clock())
+    callbacks.reopen(city.session, case.number, reason="又来了", by=city["hotline"], now=city.clock())
 
     assert case.grid_code == "990101001002001"
     assert city.whistle(case, 1).area_code == "990101001002"

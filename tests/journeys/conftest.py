@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 _numbers = count(1)
+
+
+def _load(name: str) -> ModuleType:
+    """Make a module beside this one known by its name: the tests lie in no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_browsing = _load("browsing")
+
+
+@pytest.fixture(scope="module")
+def town(make_database: Callable[[], str]) -> Iterator[Any]:
+    """The smallest made-up district behind a server on a free port."""
+    with _browsing.open_town(make_database()) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,175 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-import uvicorn
-from geoalchemy2.shape import to_shape
+from browsing import SIZES, Town, report_on_the_map, visiting
 from playwright.sync_api import expect
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from api.app import create_app
-from api.database import Database, make_engine, make_sessionmaker
-from api.settings import Settings
-from grids import atlas, demo
-from grids.rules.calendar import local_day
-from grids.tables import Incident, Person, Placement, Post, Whistle
 
 pytestmark = pytest.mark.browser
-
-AFTERNOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)  # a Friday, half past two in the city
-SIZES = {"phone": (390, 844), "desk": (1440, 900)}
-
-
-@dataclass
-class Town:
-    """A running service with the made-up district, and a clock that the test moves."""
-
-    address: str
-    database: Database
-    facts: demo.DemoFacts
-    now: datetime = AFTERNOON
-
-    def clock(self) -> datetime:
-        return self.now
-
-    def inside(self, login: str) -> tuple[float, float]:
-        """Return longitude and latitude of a point inside the area of one of the logins."""
-        with self.database.readers() as session:
-            code = session.scalar(select(Post.area_code).join(Person).where(Person.login == login)) or ""
-            cell = atlas.grid(session, code, on=local_day(self.now))
-            point = to_shape(cell.boundary).representative_point()
-        return point.x, point.y
-
-    def near_a_border(self) -> tuple[tuple[float, float], str]:
-        """Return a point that may lie in several cells, and one that it may lie in though it is not there."""
-        with self.database.readers() as session:
-            inside = atlas.current(session, on=local_day(self.now))
-            points = session.scalars(select(Incident.point).where(Incident.placement == Placement.BORDER))
-            for point in map(to_shape, points):
-                place = inside.place(point.x, point.y, "CGCS2000")
-                if place.confirm:
-                    return (point.x, point.y), next(c.code for c in place.candidates if c.code != place.code)
-        raise LookupError("nothing in the demo lies near a border")
-
-    def departments_whistle(self) -> str:
-        """Return the number of the level-3 whistle of the case to look at first."""
-        with self.database.readers() as session:
-            query = select(Whistle.number).join(Incident, Incident.id == Whistle.incident_id)
-            query = query.where(Incident.number == self.facts.barbecue, Whistle.level == 3)
-            return str(session.scalars(query).one())
-
-
-@pytest.fixture(scope="module")
-def town(make_database: Callable[[], str]) -> Iterator[Town]:
-    """The smallest made-up district behind a server on a free port."""
-    engine = make_engine(make_database(), pool_size=10)
-    with Session(engine) as session:
-        facts = demo.make(session, scale=demo.Scale.TINY, seed=1, now=AFTERNOON)
-        session.commit()
-    database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
-    opened = Town("", database, facts)
-    app = create_app(Settings(session_idle_minutes=10**6), clock=opened.clock, database=database)
-    listening = socket.create_server(("127.0.0.1", 0))
-    opened.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield opened
-    server.should_exit = True
-    thread.join()
-    listening.close()
-    engine.dispose()
-
-
-@dataclass
-class Visitor:
-    """One person at a browser; whatever the browser complains of is kept."""
-
-    page: Any
-    address: str
-    complaints: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> None:
-        """Open one of our pages and wait until it and the maps on it are drawn."""
-        self.page.goto(self.address + path, wait_until="load")
-        for frame in self.page.frames[1:]:
-            frame.wait_for_selector('[data-ready="yes"]', timeout=15_000)
-
-    def act(self, act: str, within: str = "main", **fields: str) -> None:
-        """Do one of the acts that a page offers: open its form where it is closed, fill it in, send it."""
-        form = self.page.locator(f'{within} form[action$="/{act}"]').first
-        folded = self.page.locator(f'{within} details.act:not([open]):has(form[action$="/{act}"])')
-        if folded.count():
-            folded.first.locator("summary").first.click()
-        for name, value in fields.items():
-            typed = form.locator(f'[name="{name}"]')
-            if typed.evaluate("node => node.localName") == "select":
-                typed.select_option(value)
-            else:
-                typed.fill(value)
-        with self.page.expect_navigation():
-            form.locator("button:not([type])").last.click()
-
-    def says(self) -> str:
-        """Return the text of the page."""
-        return str(self.page.inner_text("main"))
-
-
-@contextmanager
-def visiting(
-    chromium: Any,
-    town: Town,
-    login: str | None,
-    *,
-    size: str = "desk",
-    language: str = "zh-CN",
-    at: tuple[float, float] | None = None,
-    accuracy: float = 9,
-    scripts: bool = True,
-) -> Iterator[Visitor]:
-    """Sign in through the form and look around; at the end the browser must have had nothing to complain of."""
-    width, height = SIZES[size]
-    place = {"longitude": at[0], "latitude": at[1], "accuracy": accuracy} if at else None
-    context = chromium.new_context(
-        viewport={"width": width, "height": height},
-        has_touch=size == "phone",
-        geolocation=place,
-        permissions=["geolocation"] if place else [],
-        java_script_enabled=scripts,
-    )
-    context.set_default_timeout(15_000)
-    visitor = Visitor(context.new_page(), town.address)
-    note = visitor.complaints.append
-    visitor.page.on("console", lambda line: note(line.text) if line.type in ("error", "warning") else None)
-    visitor.page.on("pageerror", lambda error: note(f"page error: {error}"))
-    visitor.page.on("response", lambda got: note(f"{got.status} {got.url}") if got.status >= 400 else None)
-    ours = (town.address + "/", "data:", "blob:")
-    visitor.page.on(
-        "request", lambda call: None if call.url.startswith(ours) else note(f"foreign {call.url}")
-    )
-    try:
-        if login is not None:
-            visitor.page.goto(f"{town.address}/login?next=/home&lang={language}")
-            visitor.page.fill("#login-login", login)
-            visitor.page.fill("#login-password", demo.PASSWORD)
-            visitor.page.click("main form button")
-            visitor.page.wait_for_url("**/home")
-        yield visitor
-        assert visitor.complaints == []
-    finally:
-        context.close()
 
 
 def pages_of(town: Town, login: str) -> list[str]:
@@ -178,8 +16,13 @@ def pages_of(town: Town, login: str) -> list[str]:
     found = ["/home", "/my", "/dispatch", "/inbox", "/map/hotspots", "/map/responses", "/map/recurrences"]
     if login != "audit":
         found.append("/report/new")
+    found += ["/slips", "/ledger", "/my/contacts", "/my/hours"]
     if login in ("platform", "governance", "admin"):
-        found += ["/grids", "/grids/1"]
+        found += ["/grids", "/grids/1", "/rules/limits", "/rules/calendar"]
+    if login in ("platform", "admin"):
+        found += ["/ops", "/messages/log"]
+    if login in ("platform", "scjg", "centre"):
+        found.append("/disputes")
     return [*found, f"/incidents/{town.facts.barbecue}", f"/whistles/{town.departments_whistle()}"]
 
 
@@ -360,9 +203,13 @@ def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
         centre.act("assign", office="综合行政执法办公室", instruction="今晚到场劝离")
     with visiting(chromium, town, "office") as office:
         office.open(case)
-        office.act("escalate", reason="街道没有执法权，无法单独解决")
+        reason = "街道没有执法权，无法单独解决"
         office.act(
-            "submit", type="joint_enforcement", appointed_at="2026-11-20T19:00", appointed_place="居委会门口"
+            "whistle",
+            type="joint_enforcement",
+            reason=reason,
+            appointed_at="2026-11-20T19:00",
+            appointed_place="居委会门口",
         )
         assert "待领导确认" in office.says()
     with visiting(chromium, town, "town", size="phone") as leader:
@@ -392,14 +239,14 @@ def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
     for login in reversed(bodies):
         with visiting(chromium, town, login, size="phone") as duty:
             duty.open(whistle)
-            duty.act("complete", result="已取缔，现场已清理")
+            duty.act("complete", result="已取缔，现场已清理", without="夜间当场处置，照片见执法记录仪")
     with visiting(chromium, town, "office") as office:
         office.open(whistle)
         shown = office.says()
         office.act("verify", comment="现场已清理")
         for _ in bodies:
             office.act("score", response="100", handling="95", result="100")
-        assert "98.00" in office.says()
+        assert "98.80" in office.says()
     with visiting(chromium, town, "worker", size="phone") as worker:
         worker.open(case)
         worker.act("verify", comment="夜间复查无反弹")
@@ -410,23 +257,3 @@ def test_a_case_goes_from_the_map_to_the_end_by_clicks(chromium, town):
 
     for text in ("响应 4/4", "到场 4/4", "办结 4/4", "准时", "我单位于2026-11-20 19:00准时报到"):
         assert text in shown
-
-
-def report_on_the_map(desk: Visitor, town: Town) -> str:
-    """Report by position and a click on the map, as the hotline desk does; return the path of the case."""
-    desk.open("/report/new")
-    desk.page.click("[data-locate]")
-    desk.page.wait_for_selector("[data-located]")
-    box = desk.page.locator("#pick").bounding_box()
-    desk.page.mouse.click(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3)
-    desk.page.wait_for_selector("[data-located]")
-    worker = next(login.name for login in town.facts.logins if login.login == "worker")
-    desk.page.locator("#place", has_text=worker).wait_for()
-    desk.page.fill('[name="text"]', "升平巷车库里有人无照经营烧烤，夜间扰民")
-    desk.page.select_option('[name="category"]', "10-001")
-    desk.page.fill('[name="address"]', "升平巷车库")
-    desk.page.fill('[name="name"]', "王某")
-    desk.page.fill('[name="phone"]', "13812345678")
-    desk.page.click("main form > section:last-child button")
-    desk.page.wait_for_url("**/incidents/*")
-    return str(desk.page.url.removeprefix(town.address))

@@ -65,20 +65,54 @@ def promise(city: Any, code: str, task: dict[str, Any]) -> Any:
     return city.act(DEPARTMENTS[code], f"tasks/{task['id']}/respond", staff)
 
 
-def acted_together(city: Any, whistle: str) -> dict[str, Any]:
-    """Let all four come at seven, begin together and do their parts, the lead last; return the tasks."""
+EVIDENCE = {
+    "CG": ["after_photo", "near_photo"],
+    "STHJ": [],
+    "GA": [],
+    "SCJG": ["far_photo", "reference_photo", "licence_check", "joint_action_record", "legal_document"],
+}
+"""Who shows what of the category's list."""
+
+
+def came(city: Any, whistle: str) -> dict[str, Any]:
+    """Let all four come at seven, each in its own way, and the town confirm it; return the tasks."""
     tasks = tasks_of(city, whistle)
-    here = {"method": "gps", "lon": 117.0051, "lat": 36.0101, "frame": "WGS84"}
-    for code in ("SCJG", "CG", "STHJ"):
-        city.act(DEPARTMENTS[code], f"tasks/{tasks[code]['id']}/check-in", here)
+    here = {"lon": 117.0051, "lat": 36.0101, "frame": "WGS84", "accuracy_m": 9}
+    code = city.see("office", f"whistles/{whistle}/code")
+    ways = {
+        "SCJG": {"method": "gps", **here},
+        "CG": {"method": "qr", "code": code["code"], **here},
+        "STHJ": {"method": "code", "code": code["code"]},
+    }
+    for body, how in ways.items():
+        claimed = city.act(DEPARTMENTS[body], f"tasks/{tasks[body]['id']}/check-in", how)
+        assert (claimed["status"], claimed["presence"]) == ("checked_in", "claimed")
+        seen = city.act("office", f"tasks/{tasks[body]['id']}/confirm-presence")
+        assert seen["presence"] == "confirmed"
     by_hand = {"method": "manual", "reason": "手机没有信号,现场登记"}
-    city.act("office", f"tasks/{tasks['GA']['id']}/check-in", by_hand)
+    registered = city.act("office", f"tasks/{tasks['GA']['id']}/check-in", by_hand)
+    assert registered["presence"] == "confirmed"
+    return tasks
+
+
+def acted_together(city: Any, whistle: str) -> dict[str, Any]:
+    """Let all four come, begin together, say what they did, and do their parts, the lead last."""
+    tasks = came(city, whistle)
     city.act("scjg", f"tasks/{tasks['SCJG']['id']}/start")
-    done = {"result": "取缔并处罚", "evidence": ["after_photo", "legal_document"]}
+    done = {"result": "取缔并处罚"}
     early = city.act("scjg", f"tasks/{tasks['SCJG']['id']}/complete", done, 409)
     assert early["code"] == "parts_open"
-    for code in ("CG", "STHJ", "GA", "SCJG"):
-        city.act(DEPARTMENTS[code], f"tasks/{tasks[code]['id']}/complete", done)
+    said = {"measures": "取缔车库烧烤,立案处罚", "documents": ["莱市监罚〔2026〕31号"]}
+    city.act("scjg", f"whistles/{whistle}/action", said)
+    for code in ("CG", "STHJ", "GA"):
+        part = {**done, "evidence": EVIDENCE[code]}
+        city.act(DEPARTMENTS[code], f"tasks/{tasks[code]['id']}/complete", part)
+    bare = city.act("scjg", f"tasks/{tasks['SCJG']['id']}/complete", done, 422)
+    assert (bare["code"], bare["missing"]) == (
+        "evidence_missing",
+        ["far_photo", "reference_photo", "licence_check", "joint_action_record", "legal_document"],
+    )
+    city.act("scjg", f"tasks/{tasks['SCJG']['id']}/complete", {**done, "evidence": EVIDENCE["SCJG"]})
     return tasks
 
 
@@ -93,10 +127,19 @@ def test_the_barbecue_goes_from_the_call_to_the_archive(city: Any) -> None:
     at(city, "14:25")
     for code, task in tasks.items():
         promise(city, code, task)
+    answers = {code: task["answer"] for code, task in tasks_of(city, whistle).items()}
+    assert answers["CG"]["zh-CN"].endswith(
+        "回复：我单位于2026-06-03 19:00准时报到。工作人员：李队，联系电话：13866660000。"
+    )
+    assert "2026-06-03 19:00" in answers["CG"]["en"]
     at(city, "19:00")
     acted_together(city, whistle)
     assert city.status(number) == "resolved"
     at(city, "21:30")
+    site = {"follow_up": "街道帮商户在便民市场找到合法经营场所"}
+    together = city.act("office", f"whistles/{whistle}/action", site)
+    assert [one["staff"] for one in together["participants"]] == [*STAFF.values()]
+    assert (together["measures"], together["follow_up"]) == ("取缔车库烧烤,立案处罚", site["follow_up"])
     city.act("office", f"whistles/{whistle}/verify", {"comment": "现场已清理,商户已另寻合法场所"})
     city.act("worker", f"incidents/{number}/verify", {"passed": True})
     call = {"reached": True, "solved": "yes", "satisfaction": 5, "comment": "十分满意"}
@@ -111,6 +154,8 @@ def test_the_barbecue_goes_from_the_call_to_the_archive(city: Any) -> None:
     case = city.see("platform", f"incidents/{number}")
     assert [one["status"] for one in case["whistles"]] == ["escalated", "escalation_applied", "archived"]
     assert {task["minutes_late"] for task in case["tasks"]} == {0}
+    assert {task["presence"] for task in case["tasks"]} == {"confirmed"}
+    assert {task["whistle_result"] for task in case["tasks"]} == {"100.00"}
     assert {task["status"] for task in case["tasks"]} == {"scored"}
     assert case["clocks"] == []
     assert case["first_overdue_at"] is None
@@ -139,6 +184,7 @@ def test_its_history_has_no_gap_and_its_chain_is_whole(city: Any) -> None:
         "whistle.escalate",
         "incident.climb",
         "whistle.blow",
+        "whistle.name_liaison",
         "whistle.file",
         "whistle.assign",
         "whistle.escalate",

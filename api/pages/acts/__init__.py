@@ -7,13 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.pages.acts import incidents, tasks, whistles
+from api.pages.acts import (
+    confirming,
+    disputes,
+    incidents,
+    intake,
+    onekey,
+    pauses,
+    presence,
+    returns,
+    scores,
+    slips,
+    tasks,
+    whistles,
+)
 from api.pages.visit import Act
 from gis.errors import NotFound
 
 __all__ = ["act_for"]
 
-_ACTS: Mapping[tuple[str, str], Act] = {**incidents.ACTS, **whistles.ACTS, **tasks.ACTS}
+_ACTS: Mapping[tuple[str, str], Act] = {
+    **confirming.ACTS,
+    **disputes.ACTS,
+    **incidents.ACTS,
+    **intake.ACTS,
+    **pauses.ACTS,
+    **presence.ACTS,
+    **onekey.ACTS,
+    **returns.ACTS,
+    **scores.ACTS,
+    **slips.ACTS,
+    **tasks.ACTS,
+    **whistles.ACTS,
+}
 
 
 def act_for(machine: str, action: str) -> Act:

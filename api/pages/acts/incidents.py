@@ -10,10 +10,10 @@ from api.deps import UnitOfWork
 from api.pages.forms import text_of, whole_of
 from api.pages.visit import Act, Visit
 from gis.errors import InvalidInput
-from grids.acts import incidents
-from grids.acts.incidents import CallbackAnswer
-from grids.rules.grading import Grade
-from grids.rules.lifecycle import INCIDENT
+from grids.acts import callbacks, incidents
+from grids.acts.callbacks import CallbackAnswer
+from grids.rules.grading import STATED, Grade
+from grids.rules.lifecycle import INCIDENT, VerifiedHow
 from grids.rules.whistles import WhistleLevel
 from grids.tables import Solved
 
@@ -36,6 +36,7 @@ def _accept(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> o
         grade=chosen,
         level=first,
         reason=text_of(data, "reason"),
+        circumstances=[reason for reason in STATED if data.get(f"stated_{reason.value}")],
         by=visit.me,
         now=visit.now,
     )
@@ -47,8 +48,14 @@ def _place_by_hand(session: UnitOfWork, visit: Visit, number: str, data: FormDat
 
 
 def _verify(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
+    try:
+        how = VerifiedHow(text_of(data, "how") or VerifiedHow.ON_SITE)
+    except ValueError:
+        raise InvalidInput("unknown_choice", "choose one of the list", field="how") from None
     comment = text_of(data, "comment")
-    return incidents.verify(session, number, passed=True, comment=comment, by=visit.me, now=visit.now)
+    return incidents.verify(
+        session, number, passed=True, comment=comment, how=how, by=visit.me, now=visit.now
+    )
 
 
 def _rework(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
@@ -70,12 +77,12 @@ def _callback(session: UnitOfWork, visit: Visit, number: str, data: FormData) ->
         comment=text_of(data, "comment"),
         reporter_id=whole_of(data, "reporter_id"),
     )
-    return incidents.callback(session, number, answer, by=visit.me, now=visit.now)
+    return callbacks.callback(session, number, answer, by=visit.me, now=visit.now)
 
 
 def _reopen(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> object:
     reason = text_of(data, "reason") or ""
-    return incidents.reopen(session, number, reason=reason, by=visit.me, now=visit.now)
+    return callbacks.reopen(session, number, reason=reason, by=visit.me, now=visit.now)
 
 
 ACTS: Mapping[tuple[str, str], Act] = {

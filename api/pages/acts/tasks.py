@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from starlette.datastructures import FormData
 
 from api.deps import UnitOfWork
-from api.pages.forms import moment_of, number_of, text_of, whole_of
+from api.pages.forms import moment_of, text_of
 from api.pages.visit import Act, Visit
-from gis.errors import InvalidInput
+from grids import casefile
 from grids.acts import tasks
-from grids.acts.tasks import CheckIn
-from grids.rules.tasks import TASK, CheckInMethod
+from grids.rules.evidence import named_evidence
+from grids.rules.tasks import TASK
 from grids.tables import Task
 
 __all__ = ["ACTS"]
+
+_TICK = "evidence_"
 
 
 def _respond(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> Task:
@@ -30,31 +32,24 @@ def _respond(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> Tas
     )
 
 
-def _check_in(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> Task:
-    lon, lat = number_of(data, "lon"), number_of(data, "lat")
-    how = CheckIn(
-        # by hand where no position came with it; then the reason says what was seen
-        method=CheckInMethod.MANUAL if data.get("method") == "manual" else CheckInMethod.GPS,
-        lon=lon,
-        lat=lat,
-        frame=visit.frame(text_of(data, "frame") or "WGS84"),
-        reason=text_of(data, "reason"),
-    )
-    return tasks.check_in(session, int(key), how, by=visit.me, now=visit.now)
-
-
 def _start(session: UnitOfWork, visit: Visit, key: str, _data: FormData) -> Task:
     return tasks.start(session, int(key), by=visit.me, now=visit.now)
 
 
 def _complete(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> Task:
-    evidence = [name.removeprefix("evidence_") for name in data if name.startswith("evidence_")]
-    evidence += [line.strip() for line in (text_of(data, "evidence") or "").splitlines() if line.strip()]
+    row = casefile.show_task(session, visit.me, int(key))
+    ticked = {name.removeprefix(_TICK) for name in data if name.startswith(_TICK)}
+    others = (text_of(data, "other_evidence") or "").splitlines()
+    # one reason for all that nobody has ticked here or shown before
+    reason, asked = text_of(data, "without"), row.category.evidence if row.category else []
+    file = casefile.show_whistle(session, visit.me, row.whistle.number)
+    shown = ticked.union(*(named_evidence(task.evidence) for task in file.tasks))
     return tasks.complete(
         session,
         int(key),
         result=text_of(data, "result") or "",
-        evidence=evidence,
+        evidence=[*(name for name in asked if name in ticked), *filter(None, map(str.strip, others))],
+        without={name: reason for name in asked if name not in shown} if reason else {},
         by=visit.me,
         now=visit.now,
     )
@@ -64,28 +59,9 @@ def _rework(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> Task
     return tasks.rework(session, int(key), comment=text_of(data, "comment") or "", by=visit.me, now=visit.now)
 
 
-def _score(session: UnitOfWork, visit: Visit, key: str, data: FormData) -> object:
-    marks = {name: whole_of(data, name) for name in ("response", "handling", "result")}
-    missing = [name for name, mark in marks.items() if mark is None]
-    if missing:
-        raise InvalidInput("missing_field", f"{missing[0]} is missing", field=missing[0])
-    return tasks.score(
-        session,
-        int(key),
-        response=marks["response"] or 0,
-        handling=marks["handling"] or 0,
-        result=marks["result"] or 0,
-        comment=text_of(data, "comment"),
-        by=visit.me,
-        now=visit.now,
-    )
-
-
 ACTS: Mapping[tuple[str, str], Act] = {
-    (TASK.name, "check_in"): _check_in,
     (TASK.name, "complete"): _complete,
     (TASK.name, "respond"): _respond,
     (TASK.name, "rework"): _rework,
-    (TASK.name, "score"): _score,
     (TASK.name, "start"): _start,
 }

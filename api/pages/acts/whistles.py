@@ -17,7 +17,7 @@ from grids.rules.tasks import TaskRole
 from grids.rules.whistles import WHISTLE, WhistleType
 from grids.tables import Whistle
 
-__all__ = ["ACTS"]
+__all__ = ["ACTS", "called_in", "draft_of"]
 
 
 def _answer(session: UnitOfWork, visit: Visit, number: str, _data: FormData) -> Whistle:
@@ -34,12 +34,29 @@ def _escalate(session: UnitOfWork, visit: Visit, number: str, data: FormData) ->
     )
 
 
-def _file(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> Whistle:
-    return whistles.file(
+def _name_liaison(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> Whistle:
+    return whistles.name_liaison(
         session,
         number,
         liaison_name=text_of(data, "liaison_name") or "",
         liaison_phone=text_of(data, "liaison_phone") or "",
+        by=visit.me,
+        now=visit.now,
+    )
+
+
+def _hand_back(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> Whistle:
+    return whistles.hand_back(
+        session, number, reason=text_of(data, "reason") or "", by=visit.me, now=visit.now
+    )
+
+
+def _file(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> Whistle:
+    return whistles.file(
+        session,
+        number,
+        liaison_name=text_of(data, "liaison_name"),
+        liaison_phone=text_of(data, "liaison_phone"),
         by=visit.me,
         now=visit.now,
     )
@@ -57,28 +74,38 @@ def _assign(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> W
 
 
 def _submit(session: UnitOfWork, visit: Visit, number: str, data: FormData) -> Whistle:
-    return joint.submit(session, number, _draft(data), by=visit.me, now=visit.now)
+    return joint.submit(session, number, draft_of(data), by=visit.me, now=visit.now)
 
 
-def _draft(data: FormData) -> Draft:
-    """Return the draft that a form holds: one field `role_CODE` for each department that is called."""
+def called_in(data: FormData) -> tuple[tuple[str, TaskRole], ...]:
+    """Return the departments that a form calls: one field `role_CODE` for each. Raises `InvalidInput`."""
     try:
-        kind = WhistleType(str(data.get("type")))
-        chosen = tuple(
+        return tuple(
             (name.removeprefix("role_"), TaskRole(str(role)))
             for name, role in data.items()
             if name.startswith("role_") and role
         )
+    except ValueError:
+        raise InvalidInput("unknown_choice", "choose one of the list", field="departments") from None
+
+
+def draft_of(data: FormData) -> Draft:
+    """Return the whistle for departments that a form holds. Raises `InvalidInput`."""
+    try:
+        kind = WhistleType(str(data.get("type")))
     except ValueError:
         raise InvalidInput("unknown_choice", "choose one of the list", field="type") from None
     value, unit = text_of(data, "limit"), text_of(data, "unit")
     return Draft(
         type=kind,
         reason=text_of(data, "reason"),
-        departments=chosen,
+        departments=called_in(data),
+        chosen_reason=text_of(data, "chosen_reason") or "",  # whoever changes the list here says why
         appointed_at=moment_of(data, "appointed_at"),
         appointed_place=text_of(data, "appointed_place"),
         limit=Limit(value, unit or "") if value else None,
+        contact_name=text_of(data, "contact_name"),
+        contact_phone=text_of(data, "contact_phone"),
     )
 
 
@@ -105,6 +132,8 @@ ACTS: Mapping[tuple[str, str], Act] = {
     (WHISTLE.name, "confirm"): _confirm,
     (WHISTLE.name, "escalate"): _escalate,
     (WHISTLE.name, "file"): _file,
+    (WHISTLE.name, "hand_back"): _hand_back,
+    (WHISTLE.name, "name_liaison"): _name_liaison,
     (WHISTLE.name, "refuse"): _refuse,
     (WHISTLE.name, "solve"): _solve,
     (WHISTLE.name, "submit"): _submit,

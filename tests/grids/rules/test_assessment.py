@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import InvalidInput
-from grids.rules.assessment import TownWeights, score_town, shown
+from grids.rules.assessment import (
+    PenaltyKind,
+    Record,
+    TownWeights,
+    appraise,
+    penalties,
+    score_town,
+    shown,
+)
 
 SCORES = st.decimals(0, 100, places=2)
 
@@ -74,3 +84,110 @@ def test_a_score_lies_between_its_items_and_is_exact(a: Decimal, b: Decimal, c: 
 
     assert min(a, b, c) <= total <= max(a, b, c)
     assert total * 10 == a * 3 + b * 4 + c * 3
+
+
+SPOTLESS = Record(
+    responded_late=False,
+    named=True,
+    must_come=True,
+    late_minutes=0,
+    overdue=None,
+    reworks=0,
+    unfounded_returns=0,
+)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "off"),
+    [
+        ({}, []),
+        ({"responded_late": True}, [(PenaltyKind.LATE_RESPONSE, 10)]),
+        ({"responded_late": None, "named": False}, [(PenaltyKind.NO_RESPONSE, 20)]),
+        ({"named": False}, [(PenaltyKind.NO_NAME_OR_PHONE, 5)]),
+        ({"late_minutes": 1}, [(PenaltyKind.LATE_ARRIVAL, 5)]),
+        ({"late_minutes": None}, [(PenaltyKind.NO_SHOW, 25)]),
+        ({"late_minutes": None, "must_come": False}, []),
+        ({"overdue": timedelta(seconds=1)}, [(PenaltyKind.OVERDUE, 15)]),
+        ({"overdue": 24 * HOUR - timedelta(microseconds=1)}, [(PenaltyKind.OVERDUE, 15)]),
+        ({"overdue": 24 * HOUR}, [(PenaltyKind.OVERDUE, 20)]),
+        ({"overdue": 72 * HOUR}, [(PenaltyKind.OVERDUE, 30)]),
+        ({"overdue": 2400 * HOUR}, [(PenaltyKind.OVERDUE, 30)]),
+        ({"reworks": 3}, [(PenaltyKind.REWORK, 30)]),
+        ({"unfounded_returns": 1}, [(PenaltyKind.UNFOUNDED_RETURN, 10)]),
+        (
+            {"responded_late": True, "late_minutes": 40, "overdue": HOUR, "reworks": 1},
+            [
+                (PenaltyKind.LATE_RESPONSE, 10),
+                (PenaltyKind.LATE_ARRIVAL, 5),
+                (PenaltyKind.OVERDUE, 15),
+                (PenaltyKind.REWORK, 10),
+            ],
+        ),
+    ],
+)
+def test_what_the_record_costs(change, off) -> None:
+    found = penalties(replace(SPOTLESS, **change))
+
+    assert [(penalty.kind, penalty.points) for penalty in found] == off
+
+
+@pytest.mark.parametrize(
+    ("town", "peer", "change", "system", "total"),
+    [
+        (100, None, {}, 100, "100"),
+        (80, None, {}, 100, "88"),  # 0.6 * 80 + 0.4 * 100
+        (80, 60, {}, 100, "85.6"),  # 0.6 * (0.8 * 80 + 0.2 * 60) + 40
+        (None, None, {"reworks": 2}, 80, "80"),  # the town gave no marks: the record alone
+        (None, 10, {}, 100, "100"),  # and then the lead's mark does not count either
+        (
+            100,
+            None,
+            {"responded_late": None, "late_minutes": None, "overdue": 99 * HOUR, "reworks": 9},
+            0,
+            "60",
+        ),
+    ],
+)
+def test_marks_and_record_make_the_result(town, peer, change, system, total) -> None:
+    result = appraise(
+        None if town is None else Decimal(town),
+        None if peer is None else Decimal(peer),
+        replace(SPOTLESS, **change),
+    )
+
+    assert (result.system, result.total) == (system, Decimal(total))
+
+
+def test_an_emergency_counts_half_as_much_again() -> None:
+    assert appraise(Decimal(90), None, SPOTLESS, emergency=True).weight == Decimal("1.5")
+    assert appraise(Decimal(90), None, SPOTLESS).weight == 1
+
+
+@given(
+    town=st.none() | SCORES,
+    peer=st.none() | SCORES,
+    late=st.none() | st.booleans(),
+    minutes=st.none() | st.integers(0, 10_000),
+    hours=st.none() | st.integers(0, 10_000),
+    reworks=st.integers(0, 20),
+    returns=st.integers(0, 5),
+)
+@settings(max_examples=300)
+def test_a_result_lies_between_0_and_100_and_more_penalties_never_raise_it(
+    town, peer, late, minutes, hours, reworks, returns
+) -> None:
+    record = Record(
+        responded_late=late,
+        named=True,
+        must_come=True,
+        late_minutes=minutes,
+        overdue=None if hours is None else hours * HOUR,
+        reworks=reworks,
+        unfounded_returns=returns,
+    )
+    result = appraise(town, peer, record)
+
+    assert 0 <= result.total <= 100
+    assert appraise(town, peer, replace(record, reworks=reworks + 1)).total <= result.total
+    assert result.total <= appraise(town, peer, SPOTLESS).total

@@ -4,9 +4,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gis.errors import InvalidInput
+from gis.errors import Conflict, InvalidInput
 from grids.rules.calendar import SHANGHAI
-from grids.rules.duplicates import Candidate, propose_duplicates
+from grids.rules.duplicates import (
+    WITHIN,
+    Candidate,
+    Pair,
+    metres_from,
+    propose_duplicates,
+    require_mergeable,
+)
 
 NOW = datetime(2026, 3, 11, 9, 0, tzinfo=SHANGHAI)
 
@@ -73,3 +80,62 @@ def test_a_matter_without_a_place_has_no_duplicates() -> None:
 def test_a_moment_without_offset_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no offset"):
         propose_duplicates(0, 0, "02-001", datetime(2026, 3, 11), [], radius_m=30)  # noqa: DTZ001 - the point
+
+
+# -- merging
+
+
+def pair(**changes):
+    same = {
+        "category": "02-001",
+        "master_category": "02-001",
+        "distance_m": 12.0,
+        "radius_m": 30.0,
+        "apart": timedelta(days=2),
+        "master_open": True,
+        "resolved_first": False,
+        "same_reporter": False,
+    }
+    return Pair(**(same | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"distance_m": 30.0},
+        {"apart": WITHIN},
+        {"category": None},
+        {"master_category": None},
+        {"radius_m": None, "distance_m": 9000.0, "same_reporter": True},
+    ],
+)
+def test_the_same_thing_twice_is_merged(changes):
+    require_mergeable(pair(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"master_open": False}, "master_ended"),
+        ({"resolved_first": True}, "master_resolved"),
+        ({"category": "07-001"}, "another_category"),
+        ({"category": None, "master_category": None}, "category_needed"),
+        ({"apart": WITHIN + timedelta(seconds=1)}, "too_long_apart"),
+        ({"distance_m": 30.1}, "too_far_apart"),
+        ({"radius_m": None}, "no_merge_radius"),
+        ({"distance_m": 30.1, "same_reporter": True}, "too_far_apart"),
+    ],
+)
+def test_what_is_not_the_same_thing_is_refused_by_name(changes, code):
+    with pytest.raises(Conflict) as refusal:
+        require_mergeable(pair(**changes))
+
+    assert refusal.value.code == code
+
+
+def test_metres_run_east_and_north_from_a_point():
+    east, north = metres_from(117.0, 36.0, 117.001, 36.002)
+
+    assert east == pytest.approx(90.16, abs=0.05)
+    assert north == pytest.approx(221.9, abs=0.1)
