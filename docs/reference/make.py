@@ -1,10 +1,11 @@
-"""Write the pages of the reference that are made from the code: states, clocks, commands.
+"""Write the pages of the reference that are made from the code: states, clocks, limits, commands.
 
 python docs/reference/make.py            writes them; a test fails while they differ from what this writes
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import typer
 from api.cli import main
 from api.settings import Settings
 from grids.rules.deadlines import RULES, DeadlineKind
+from grids.rules.disputes import DISPUTE
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.machine import Machine
+from grids.rules.profiles import SHIPPED, shipped_profile, shipped_text
 from grids.rules.tasks import TASK
 from grids.rules.whistles import WHISTLE
 
@@ -31,6 +34,7 @@ def pages() -> dict[str, str]:
         "clocks.md": _clocks(),
         "commands.md": _commands(),
         "settings.md": _settings(),
+        "limits.md": _limits(),
     }
 
 
@@ -38,17 +42,17 @@ def _states() -> str:
     lines = [
         "# States",
         "",
-        "Made from the tables in `grids/rules`; do not edit. An act that is not offered yet answers 409",
-        "`not_offered_yet`. Overdue, late and disputed are marks beside a state, never states.",
+        "Made from the tables in `grids/rules`; do not edit. Overdue, late and disputed are marks beside a state,",
+        "never states. An act whose state does not change has (same) under to.",
     ]
-    for machine in (INCIDENT, WHISTLE, TASK):
+    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE):
         lines += ["", f"## {machine.name.capitalize()}", "", *_machine(machine)]
     return "\n".join(lines) + "\n"
 
 
 def _machine(machine: Machine[Any]) -> Iterator[str]:
     levels = any(row.level for row in machine.transitions)
-    head = ["row", *(["level"] if levels else []), "act", "from", "to", "who", "offered"]
+    head = ["row", *(["level"] if levels else []), "act", "from", "to", "who"]
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in machine.transitions:
@@ -57,9 +61,8 @@ def _machine(machine: Machine[Any]) -> Iterator[str]:
             *([str(row.level)] if levels else []),
             f"`{row.action}`",
             ", ".join(f"`{state}`" for state in sorted(row.sources)) or "(new)",
-            f"`{row.target}`",
+            f"`{row.target}`" if row.target else "(same)",
             ", ".join(sorted(row.roles)) if len(row.roles) < 12 else "anybody but an auditor",
-            "yes" if row.offered else "not yet",
         ]
         yield "| " + " | ".join(cells) + " |"
 
@@ -68,8 +71,9 @@ def _clocks() -> str:
     lines = [
         "# Clocks",
         "",
-        "Made from `grids/rules/deadlines.py`; do not edit. A clock that runs out fires once, writes a trace row and",
-        'tells those who owe the act and those named under "also told".',
+        "Made from `grids/rules/deadlines.py`; do not edit. A clock that runs out fires once, a second after its due",
+        "moment or as soon after that as a worker comes to it, writes a trace row and tells those who owe the act and",
+        'those named under "also told". An act that arrived at or before the due moment is in time.',
         "",
         "| clock | of a | default limit | red and orange | when it runs out | owed by | also told |",
         "|---|---|---|---|---|---|---|",
@@ -79,8 +83,21 @@ def _clocks() -> str:
         DeadlineKind.RESPOND: "minutes of the category",
         DeadlineKind.CHECK_IN: "appointed time + 15 minutes",
         DeadlineKind.COMPLETE: "due moment of the whistle",
+        DeadlineKind.SUSPENSION: "until the approved day",
+        DeadlineKind.LEDGER_REVIEW: "the day of the next review",
+        DeadlineKind.DISPUTE: "that of the stage of coordination",
+        DeadlineKind.PROGRESS: "a share of the time to complete",
+        DeadlineKind.LONG_OVERDUE: "some time past the due moment",
     }
-    effects = {"climb": "the next level is whistled", "overdue": "marked overdue", "remind": "reminded"}
+    effects = {
+        "climb": "the next level is whistled",
+        "overdue": "marked overdue",
+        "remind": "reminded",
+        "resume": "the case goes on",
+        "no_show": "on record that nobody came",
+        "slip": "a slip is issued",
+        "appraise": "the result is made without marks",
+    }
     for kind, rule in RULES.items():
         cells = [
             f"`{kind}`",
@@ -93,6 +110,42 @@ def _clocks() -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _limits() -> str:
+    profiles = [shipped_profile(code) for code in SHIPPED]
+    lines = [
+        "# Limits",
+        "",
+        "Made from `grids/data/limits`; do not edit. The profiles that come with the product: `default` holds where a",
+        "district has published none of its own. Bold: stated by the paper of that profile; the rest is the default.",
+        "Names are those of a file of limits ([how to set them](../how-to/set-limits-and-calendar.md)).",
+        "`check_in_grace` and the response are minutes, `..._days` days, `..._hours` hours that always run.",
+        "",
+        "| profile | follows |",
+        "|---|---|",
+        *(f"| `{profile.code}` {profile.name_en} | {profile.source} |" for profile in profiles),
+        "",
+        "| limit | " + " | ".join(f"`{profile.code}`" for profile in profiles) + " |",
+        "|---|" + "---|" * len(profiles),
+    ]
+    values = [profile.values() for profile in profiles]
+    stated = [_stated(shipped_text(code)) if code != "default" else set() for code in SHIPPED]
+    for name in dict.fromkeys(name for one in values for name in one):
+        cells = [
+            f"**{one[name]}**" if name in own else one.get(name, "")
+            for one, own in zip(values, stated, strict=True)
+        ]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _stated(text: str) -> set[str]:
+    """Return the dotted names of the limits that a file of limits itself sets."""
+    found: set[str] = set()
+    for name, value in tomllib.loads(text).items():
+        found |= {f"{name}.{key}" for key in value} if isinstance(value, dict) else {name}
+    return found
 
 
 def _settings() -> str:
