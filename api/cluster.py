@@ -223,8 +223,10 @@ class Cluster:
                 "set GRID_DATA_DIR to a place outside of private home directories"
             )
             raise Unavailable("data_dir_refused", message, got=str(self.root))
-        new = self.root / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
+        for half in self.root.glob("data.new*"):
+            shutil.rmtree(half, ignore_errors=True)
+        # under a name of its own: the initdb of a start that was killed goes on writing for a while
+        new = self.root / f"data.new.{os.getpid()}"
         options = [f"--locale={_LOCALE}", "--encoding=UTF8", "--data-checksums", "--auth=peer"]
         if self.fast:
             options.append("--no-sync")

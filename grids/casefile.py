@@ -287,11 +287,18 @@ def _clocks(session: Session, incident_id: int) -> Sequence[Deadline]:
 
 
 def show_whistle(
-    session: Session, actor: Actor, number: str, *, steps: int | None = STEPS, before: int | None = None
+    session: Session,
+    actor: Actor,
+    number: str,
+    *,
+    now: datetime | None = None,
+    steps: int | None = STEPS,
+    before: int | None = None,
 ) -> WhistleFile:
     """Return a whistle with its tasks. Raises `NotFound` where it is missing or out of sight.
 
-    steps, before : how many steps of its history to load (None: all), and before which.
+    now : for acts that may come too late; without it they are offered. steps, before : how many steps of its history
+    to load (None: all), and before which.
     """
     found = session.execute(
         select(Whistle, Incident)
@@ -316,7 +323,7 @@ def show_whistle(
         clocks=[clock for clock in _clocks(session, incident.id) if clock.whistle_id == whistle.id],
         trace=history,
         earlier=earlier,
-        actions=actions(actor, incident, [whistle], tasks, standing),
+        actions=actions(actor, incident, [whistle], tasks, standing, now),
         standing=standing,
         words=presence.attendances(session, [task.id for task in tasks]),
         action=together.action_of(session, whistle.id),
@@ -365,8 +372,8 @@ def _history(
     return shown, shown[0].seq if len(found) > wanted else None
 
 
-def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
-    """Return one task. Raises `NotFound` where it is missing or out of sight."""
+def show_task(session: Session, actor: Actor, task_id: int, *, now: datetime | None = None) -> TaskRow:
+    """Return one task. Raises `NotFound` where it is missing or out of sight. now : as for `show_whistle`."""
     found = session.execute(
         select(Task, Whistle, Incident)
         .join(Whistle, Whistle.id == Task.whistle_id)
@@ -379,7 +386,7 @@ def show_task(session: Session, actor: Actor, task_id: int) -> TaskRow:
     task, whistle, incident = found
     others = tasks_of(session, whistle.id)
     standing = standings(session, [incident.id])[incident.id]
-    offered = actions(actor, incident, [whistle], others, standing)
+    offered = actions(actor, incident, [whistle], others, standing, now)
     mine = [one for one in offered if on_task(one, task_id)]
     marks = scores.marks_of(session, actor, others)[task_id]
     words = presence.attendances(session, [task_id])[task_id]

@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/tasks/{task_id}/result")
 def show_result(task_id: int, session: ReadOnly, visit: Visiting) -> HTMLResponse:
     """Show a result to somebody who may see it; each penalty leads to the steps of the history that show it."""
-    row = casefile.show_task(session, visit.me, task_id)
+    row = casefile.show_task(session, visit.me, task_id, now=visit.now)
     file = casefile.show_whistle(session, visit.me, row.whistle.number, steps=None)
     names = visit.names(session)
     shown = {seq for version in row.marks.versions for off in version.penalties for seq in off["seq"]}

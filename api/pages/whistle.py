@@ -48,7 +48,7 @@ def whistle_page(
 ) -> HTMLResponse:
     """Return the page of a whistle; with a form that came back, that form open and its problem named."""
     before = before_of(visit.request.query_params)
-    file = casefile.show_whistle(session, visit.me, number, before=before)
+    file = casefile.show_whistle(session, visit.me, number, now=visit.now, before=before)
     names = visit.names(session)
     district = file.incident.grid_code[:6]
     departments = {task.department_id for task in file.tasks}

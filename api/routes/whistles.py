@@ -55,23 +55,23 @@ def list_whistles(
 
 
 @router.get("/{number}", responses=answers(401, 404, 422))
-def show_whistle(number: WhistleNumber, me: Me, session: ReadOnly) -> WhistleOut:
+def show_whistle(number: WhistleNumber, me: Me, session: ReadOnly, now: Now) -> WhistleOut:
     """Return a whistle with its tasks and what the reader may do now."""
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/answer", responses=ACT)
 def answer_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Take a level-1 whistle in hand."""
     whistles.answer(session, number, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/solve", responses=ACT)
 def solve_whistle(number: WhistleNumber, body: ResultIn, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Report a level-1 or level-2 whistle as solved; the incident waits to be verified."""
     whistles.solve(session, number, result=body.result, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/escalate", responses=ACT)
@@ -80,7 +80,7 @@ def escalate_whistle(
 ) -> WhistleOut:
     """Pass a whistle up; the answer is the whistle of the next level."""
     new = whistles.escalate(session, number, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, new.number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, new.number, now=now), me)
 
 
 @router.post("/{number}/liaison", responses=ACT)
@@ -94,7 +94,7 @@ def name_liaison(number: WhistleNumber, body: LiaisonIn, me: Me, session: UnitOf
         by=me,
         now=now,
     )
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/file", responses=ACT)
@@ -110,7 +110,7 @@ def file_whistle(
         by=me,
         now=now,
     )
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/hand-back", responses=ACT)
@@ -119,7 +119,7 @@ def hand_back_whistle(
 ) -> WhistleOut:
     """Give a case back to the community; the answer is the community's new whistle."""
     new = whistles.hand_back(session, number, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, new.number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, new.number, now=now), me)
 
 
 @router.post("/{number}/assign", responses=ACT)
@@ -128,7 +128,7 @@ def assign_whistle(
 ) -> WhistleOut:
     """Give a level-2 whistle to an office of the town."""
     whistles.assign(session, number, office=body.office, instruction=body.instruction, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/submit", responses=ACT)
@@ -137,14 +137,14 @@ def submit_whistle(
 ) -> WhistleOut:
     """Complete a drafted level-3 whistle and send it to the town's main leader."""
     joint.submit(session, number, body.to_draft(), by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/confirm", responses=ACT)
 def confirm_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Confirm a level-3 whistle as the town's main leader; its tasks go out at once."""
     joint.confirm(session, number, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/confirm-by-phone", responses=ACT)
@@ -153,14 +153,14 @@ def confirm_by_phone(
 ) -> WhistleOut:
     """Record that the main leader confirmed an emergency by telephone; its tasks go out at once."""
     confirming.confirm_by_phone(session, number, heard_by=body.heard_by, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/write-confirmation", responses=ACT)
 def write_confirmation(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Confirm in writing what was confirmed by telephone, as the town's main leader."""
     confirming.write_confirmation(session, number, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/confirm-instead", responses=ACT)
@@ -169,7 +169,7 @@ def confirm_instead(
 ) -> WhistleOut:
     """Confirm a whistle as the district, once the town's leader has let the time pass."""
     confirming.confirm_instead(session, number, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/withdraw", responses=ACT)
@@ -178,7 +178,7 @@ def withdraw_whistle(
 ) -> WhistleOut:
     """Take a level-3 whistle back before anybody came; its departments are let go, the town has the case again."""
     confirming.withdraw(session, number, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/change-departments", responses=ACT)
@@ -188,7 +188,7 @@ def change_departments(
     """Say which departments answer from now on, as the district's platform: added, let go, or leading instead."""
     called = [(named.code, named.role) for named in body.departments]
     returns.change_departments(session, number, called, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/refuse", responses=ACT)
@@ -197,14 +197,14 @@ def refuse_whistle(
 ) -> WhistleOut:
     """Refuse a level-3 whistle as the town's main leader; the town keeps the case."""
     joint.refuse(session, number, reason=body.reason, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/issue", responses=ACT)
 def issue_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Give every department that has none its task; a repeat changes nothing."""
     joint.issue(session, number, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/verify", responses=ACT)
@@ -213,11 +213,11 @@ def verify_whistle(
 ) -> WhistleOut:
     """Accept every department's part and the whole whistle, as the town."""
     joint.verify(session, number, comment=body.comment, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)
 
 
 @router.post("/{number}/archive", responses=ACT)
 def archive_whistle(number: WhistleNumber, me: Me, session: UnitOfWork, now: Now) -> WhistleOut:
     """Put a scored whistle away."""
     joint.archive(session, number, by=me, now=now)
-    return WhistleOut.of(casefile.show_whistle(session, me, number), me)
+    return WhistleOut.of(casefile.show_whistle(session, me, number, now=now), me)

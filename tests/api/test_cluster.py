@@ -255,7 +255,7 @@ def test_an_interrupted_first_start_leaves_nothing_half_made() -> None:
     place = Path(tempfile.mkdtemp(prefix="gridwhistle-cluster-"))
     place.chmod(0o755)
     first = Holder(place / "pg")
-    while not (place / "pg" / "data.new").exists():
+    while not list((place / "pg").glob("data.new*")):
         time.sleep(0.01)
     first.end()
 

@@ -756,7 +756,9 @@ class Case:
         if task.whistle.state != "in_progress":
             self.move(task.whistle, "rework")
             task.whistle.ended = False
-        self.stop("score", "appraisal", of=task.name)
+        self.stop("score", "appraisal", "appeal_decision", of=task.name)
+        if task.appeal == "asked":  # it lapses with the result that it was against
+            task.appeal = ""
         task.reworks += 1
         if task.reworks >= 2:
             self.slip("supervise", "rework", task, task.reworks)
