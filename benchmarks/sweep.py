@@ -118,6 +118,8 @@ def _measure(places: _Places, clocks: int, backlog_of: int) -> list[Row]:
             process.start()
         for process in crew:
             process.join()
+            if process.exitcode:
+                raise RuntimeError(f"a worker ended with {process.exitcode}, so the backlog was not shared")
         took = time.perf_counter() - begun
         rows.append(Row(f"a backlog of {backlog_of:,} clocks", OURS, took, "s", note="two workers"))
     return rows

@@ -30,7 +30,7 @@ from grids import trace
 from grids.acts import effects
 from grids.acts.case import Case
 from grids.batch import Batch
-from grids.numbers import NUMBERS
+from grids.numbers import NUMBERS, take_turns
 from grids.rules.deadlines import RULES, Outcome
 from grids.rules.permissions import SYSTEM, Role
 from grids.tables import Deadline, Incident, NumberSeries, Task, Whistle
@@ -133,10 +133,9 @@ def _fire_all(session: Session, now: datetime, clocks: Sequence[_Row], done: Fir
     )
     worked_on = {clock.incident_id for clock in clocks if effects.changes_more(clock.kind)}
     _end(batch, heads, [clock for clock in clocks if clock.incident_id not in worked_on], done)
-    # numbers come from series of the district that stay locked: all workers take districts in one order, so
-    # that none waits for another in a ring; and last, so that they are held for a short time
+    # what draws numbers comes last, so that other rounds wait for a short time
     rest = [clock for clock in clocks if clock.incident_id in worked_on]
-    rest.sort(key=lambda clock: heads[clock.incident_id].grid_code[:6])
+    take_turns(session, (heads[clock.incident_id].grid_code[:6] for clock in rest))
     _work_on(batch, rest, done)
     batch.write()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from grids.tables import NumberSeries
 
-__all__ = ["NUMBERS", "next_number"]
+__all__ = ["NUMBERS", "next_number", "take_turns"]
 
 NUMBERS = "numbers drawn"
 """Key in `Session.info` of the last number drawn of each series, while a round of the sweeper counts them itself."""
@@ -32,3 +35,14 @@ def next_number(session: Session, series: str) -> int:
     if drawn is not None:
         drawn[series] = number
     return number
+
+
+def take_turns(session: Session, districts: Iterable[str]) -> None:
+    """Wait until no other round of the sweeper draws numbers of these districts; the turn ends with the transaction.
+
+    A round draws from several series of a district in whatever order its clocks run out, so two rounds that drew
+    at once could each wait for a series that the other holds.
+    """
+    for district in sorted(set(districts)):
+        key = func.hashtextextended(f"numbers of {district}", 0)
+        session.execute(select(func.pg_advisory_xact_lock(key)))

@@ -353,7 +353,9 @@ def _change(walk: Walk, key: str, said: dict[str, Any]) -> object:
     called = [(task.department.code, task.role) for task in _held(walk, whistle.id)]
     have = {code for code, _ in called}
     new = [(code, TaskRole.COOPERATING) for code in (*BODIES, "STHJ", "JJ") if code not in have][:1]
-    gone = [one for one in called if one[1] is TaskRole.COOPERATING][:1] if not new else []
+    owing = {task.department.code for task in _held(walk, whistle.id) if task.status not in DONE_STATUSES}
+    gone = [one for one in called if one[1] is TaskRole.COOPERATING and one[0] in owing][:1]
+    gone = gone if not new else []
     wanted = [one for one in called if one not in gone] + new
     return returns.change_departments(session, key, wanted, reason="经协调", **said)
 

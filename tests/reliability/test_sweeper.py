@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -237,6 +237,40 @@ def test_a_sweeper_without_locks_fires_twice_and_the_same_count_finds_it(filled:
         doubled = sum(count - 1 for count in _times_fired(session).values())
     assert doubled > 0
     publish("B1-control", clocks=400, twice=doubled)
+
+
+def _drain_in_pairs(url: str) -> int:
+    """Let two rounds at a time fire clocks that draw from several series of numbers; return the deadlocks."""
+    engine, deadlocks = make_engine(url, pool_size=2), []
+
+    def sweep() -> None:
+        while True:
+            try:
+                with Session(engine, expire_on_commit=False) as session:
+                    if not _sweep(session):
+                        return
+                    session.commit()
+            except OperationalError as error:
+                deadlocks.append(error)
+
+    pair = [threading.Thread(target=sweep) for _ in range(2)]
+    for thread in pair:
+        thread.start()
+    for thread in pair:
+        thread.join()
+    engine.dispose()
+    return len(deadlocks)
+
+
+def test_rounds_that_draw_numbers_take_turns(filled: Any, publish: Any, monkeypatch: Any) -> None:
+    draws = {kind: 1 for kind in (DeadlineKind.COMMUNITY, DeadlineKind.HANDLE, DeadlineKind.COMPLETE)}
+    assert _drain_in_pairs(filled(400, mix=draws)) == 0
+
+    # the same count finds what happens without turns
+    monkeypatch.setattr(deadlines, "take_turns", lambda session, districts: None)
+    without = _drain_in_pairs(filled(400, mix=draws))
+    assert without > 0
+    publish("B1-turns", clocks=400, deadlocks=0, without_turns=without)
 
 
 @pytest.fixture
