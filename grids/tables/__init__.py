@@ -16,6 +16,15 @@ from grids.tables.message import Contact, Delivery, DeliveryItem, DutyHours, Ide
 from grids.tables.organisation import Department, Station
 from grids.tables.pause import Extension, LedgerItem, Suspension
 from grids.tables.people import Person, Post, WebSession
+from grids.tables.place import (
+    Campaign,
+    CampaignPlace,
+    Place,
+    PlaceIncident,
+    PlacePhoto,
+    PlaceStep,
+    RainReading,
+)
 from grids.tables.presence import Attendance, JointAction
 from grids.tables.returned import ReturnRequest
 from grids.tables.score import Appeal, Appraisal, PeerScore, Score
@@ -32,6 +41,8 @@ __all__ = [
     "CalendarDay",
     "CalendarDraft",
     "Callback",
+    "Campaign",
+    "CampaignPlace",
     "Category",
     "Contact",
     "Deadline",
@@ -62,8 +73,13 @@ __all__ = [
     "OpenCases",
     "PeerScore",
     "Person",
+    "Place",
+    "PlaceIncident",
+    "PlacePhoto",
+    "PlaceStep",
     "Placement",
     "Post",
+    "RainReading",
     "Reporter",
     "Responsibility",
     "ReturnRequest",
