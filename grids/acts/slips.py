@@ -107,7 +107,8 @@ class _Known:
     """What there is of supervision on some cases: read once for all cases of a round, then kept up to date.
 
     issued : (incident, kind, cause, round, step, task) of each slip. waiting : (incident, task) whose answer a clock
-    waits for. warned : tasks for which the clock of the warning runs. at_work : incidents that a department has.
+    waits for. warned : tasks for which the clock of the warning runs. at_work : incidents of which a department
+    owes its part still; where none does, it is the town that is late.
     """
 
     issued: set[tuple[int, SlipKind, SlipCause, int, int, int | None]]
@@ -135,7 +136,7 @@ def _look(session: Session, incident_ids: Collection[int]) -> _Known:
         )
     ).all()
     held = select(Task.incident_id).where(
-        Task.incident_id.in_(incident_ids), Task.status.not_in(sorted(LET_GO))
+        Task.incident_id.in_(incident_ids), Task.status.not_in(sorted(LET_GO | DONE_STATUSES))
     )
     return _Known(
         issued={(row[0], row[1], row[2], row[3], row[4], row[5]) for row in slips},

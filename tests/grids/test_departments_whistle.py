@@ -16,7 +16,7 @@ from grids.rules.lifecycle import IncidentStatus
 from grids.rules.permissions import Role
 from grids.rules.tasks import CheckInMethod, TaskRole, TaskStatus
 from grids.rules.whistles import WhistleLevel, WhistleType
-from grids.tables import Message, Solved, Trace
+from grids.tables import Message, Slip, Solved, Trace
 
 pytestmark = pytest.mark.database
 
@@ -344,6 +344,13 @@ def test_a_reopened_departments_case_goes_to_the_town_first(city, completed):
     callbacks.callback(city.session, completed.number, no, by=city["callback"], now=city.clock())
 
     assert (city.whistle(completed, 2).round, city.whistle(completed, 3).round) == (2, 1)
+
+    # the departments' parts are done: it is the town that is late with the second round
+    city.clock.advance(days=20)
+    while deadlines.fire_due(city.session, city.clock()).fired:
+        pass
+    late = select(Slip).where(Slip.incident_id == completed.id, Slip.kind == "supervise", Slip.round == 2)
+    assert city.session.scalars(late).first().task_id is None
 
 
 def test_scores_close_the_whistle_and_a_low_one_needs_a_reason(city, completed):

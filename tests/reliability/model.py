@@ -226,7 +226,7 @@ class Case:
         task = next((one for one in self.tasks if one.name == of), None)
         if kind == "handle":
             self.late = True
-            if all(one.state in GONE for one in self.tasks):
+            if all(one.state in GONE | DONE for one in self.tasks):
                 self.slip("supervise", "overdue", None)
         elif kind == "community":
             self.climb(self.called(of), stop=False)
