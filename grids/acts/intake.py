@@ -18,6 +18,7 @@ from grids.acts.case import Case, said
 from grids.acts.coordination import running, unmark
 from grids.acts.reporters import belonging, merged_into, reporters
 from grids.rules.deadlines import DeadlineKind, Outcome
+from grids.rules.disputes import DisputeStatus
 from grids.rules.duplicates import (
     WITHIN,
     Candidate,
@@ -307,7 +308,9 @@ def _wind_up(case: Case, because: str) -> None:
     dispute = running(case)
     if dispute is not None:  # whose duty it is, is no question any more
         unmark(case, dispute)
-        case.move(dispute, "withdraw", {"reason": because}, by=SYSTEM)
+        # what was decided stays decided, also where the case is over before it was carried out
+        last = "close" if dispute.status is DisputeStatus.EXECUTING else "withdraw"
+        case.move(dispute, last, {"reason": because}, by=SYSTEM)
         dispute.ended_at, dispute.stage_due_at = case.now, None
     _stop_what_runs(case)
     for asked in _asked(case):

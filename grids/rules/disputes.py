@@ -160,6 +160,8 @@ DISPUTE: Machine[DisputeStatus] = Machine(
         _row("D7", "refuse", {_S.EXECUTING}, None, {_R.DEPARTMENT_DUTY}),
         _row("D8", "close", {_S.EXECUTING}, _S.CLOSED, _BOARD | {_R.SYSTEM}),
         _row("D9", "withdraw", _TALKING, _S.WITHDRAWN, _PARTIES | {_R.SYSTEM}),
+        # the case itself ended: then there is nothing left to decide, however far it has come
+        _row("D9", "withdraw", {_S.SUSPENDED, _S.LEADER}, _S.WITHDRAWN, {_R.SYSTEM}),
         _row("D10", "suspend", _TALKING, _S.SUSPENDED, _BOARD),
         _row("D10", "resume", {_S.SUSPENDED}, _S.COORDINATION, _BOARD | {_R.SYSTEM}),
     ),

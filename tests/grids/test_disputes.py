@@ -666,6 +666,34 @@ def test_who_filed_takes_it_back(county):
     assert filed(county, incident, by="CG").number != dispute.number
 
 
+@pytest.mark.parametrize(
+    ("far", "ends"),
+    [("talk", "withdrawn"), ("rest", "withdrawn"), ("leader", "withdrawn"), ("decided", "closed")],
+)
+def test_a_case_that_ends_takes_its_dispute_with_it_however_far_that_has_come(county, far, ends):
+    incident = county.accepted(WhistleLevel.SECOND, category=PARKING)
+    dispute = filed(county, incident, by="office", also=("JJ", "CG"))
+    if far != "talk":
+        in_coordination(county, dispute)
+    if far == "rest":
+        until = county.clock() + timedelta(days=2)
+        act(county, "suspend", dispute, "governance", reason="等省里批复", until=until)
+    if far in ("leader", "decided"):
+        met_and_signed(county, dispute)
+    if far == "leader":
+        act(county, "put_to_leader", dispute, "governance", reason="会商未达成一致")
+    if far == "decided":
+        act(county, "decide", dispute, "governance", settlement())
+
+    intake.cancel(
+        county.session, incident.number, reason="来电人撤回", by=county["centre"], now=county.clock()
+    )
+
+    assert dispute.status == ends
+    running = select(Deadline.kind).where(Deadline.incident_id == incident.id, Deadline.settled_at.is_(None))
+    assert not county.session.scalars(running).all()
+
+
 def test_a_rest_is_of_the_coordination_alone_and_ends_by_itself(county):
     incident = called(county)
     dispute = filed(county, incident)

@@ -369,7 +369,7 @@ class Case:
         dispute = self.dispute
         if dispute:  # whose duty it is, is no question any more
             self.settle()
-            dispute.state = "withdrawn"
+            dispute.state = "closed" if dispute.state == "executing" else "withdrawn"
         self.running.clear()
         self.asked = False
 
