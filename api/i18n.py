@@ -30,9 +30,10 @@ from gis.errors import CityError
 from gis.faults import FaultKind, Severity
 from gis.lineage import ChangeKind
 from grids.ground.redraw import OperationKind
-from grids.measures import HotspotMetric, ResponseMetric
+from grids.measures import Figure, HotspotMetric, Rate, ResponseMetric, TimeKind
 from grids.rules.assessment import AppraisedBecause, PenaltyKind
 from grids.rules.categories import shipped_categories
+from grids.rules.curing import WaitsFor
 from grids.rules.deadlines import DeadlineKind
 from grids.rules.departments import StationKind
 from grids.rules.disputes import DISPUTE, Body, DisputeStatus, DisputeStepKind, GroundKind
@@ -45,6 +46,7 @@ from grids.rules.limits import Unit
 from grids.rules.messages import DeliveryStatus, Way
 from grids.rules.pauses import ClockMove, Decision, SuspensionReason
 from grids.rules.permissions import Role
+from grids.rules.places import PLACE, FoundHow, PhotoSide, PlaceKind, PlaceStatus
 from grids.rules.presence import Presence, PresenceFlag, Witness
 from grids.rules.profiles import FIELDS
 from grids.rules.responsibilities import RuleKind
@@ -98,6 +100,7 @@ KINDS: Mapping[str, type[Enum]] = MappingProxyType(
         "clock": DeadlineKind,
         "clock_move": ClockMove,
         "decision": Decision,
+        "definition": Figure,
         "delivery_status": DeliveryStatus,
         "dispute_body": Body,
         "dispute_status": DisputeStatus,
@@ -105,6 +108,7 @@ KINDS: Mapping[str, type[Enum]] = MappingProxyType(
         "draft_status": DraftStatus,
         "edition_status": EditionStatus,
         "fault": FaultKind,
+        "found_how": FoundHow,
         "frame": Frame,
         "grade": Grade,
         "ground": GroundKind,
@@ -114,10 +118,15 @@ KINDS: Mapping[str, type[Enum]] = MappingProxyType(
         "open_cases": OpenCases,
         "operation": OperationKind,
         "penalty": PenaltyKind,
+        "photo_side": PhotoSide,
+        "place_kind": PlaceKind,
+        "place_sign": PlaceKind,
+        "place_status": PlaceStatus,
         "placement": Placement,
         "presence": Presence,
         "presence_flag": PresenceFlag,
         "raise_reason": RaiseReason,
+        "rate": Rate,
         "reject_reason": RejectReason,
         "response": ResponseMetric,
         "return_reason": ReturnReason,
@@ -133,8 +142,10 @@ KINDS: Mapping[str, type[Enum]] = MappingProxyType(
         "suspension_reason": SuspensionReason,
         "task_role": TaskRole,
         "task_status": TaskStatus,
+        "time_kind": TimeKind,
         "unit": Unit,
         "verified_how": VerifiedHow,
+        "waits_for": WaitsFor,
         "way": Way,
         "weekday": Weekday,
         "what": What,
@@ -262,6 +273,8 @@ class Words(MapWords):
         """Return a message's sentence with its facts in place; a fact that is missing is left empty."""
         sentence = self.of("message", template)
         shown = {key: self._fact(key, value) for key, value in facts.items()}
+        if self.language != DEFAULT:  # names that the sender knew in both languages
+            shown |= {key: shown[f"{key}_en"] for key in facts if f"{key}_en" in facts}
         if "staff" in facts:  # a department's answer
             department = facts.get("department" if self.language == DEFAULT else "department_en")
             at = facts.get("arrives_at")
@@ -337,7 +350,7 @@ def catalogue(language: str) -> dict[str, str]:
 def code_msgids() -> set[str]:
     """Return every msgid that stands for a code: enums, acts of the state tables, evidence, reasons, statuses."""
     found = {f"{kind}.{member.value}" for kind, members in KINDS.items() for member in members}
-    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE):
+    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE, PLACE):
         found |= {f"action.{machine.name}.{row.action}" for row in machine.transitions}
     found |= {f"evidence.{name}" for category in shipped_categories() for name in category.evidence}
     found |= {f"reason.{reason}" for reason in _REASONS}

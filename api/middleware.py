@@ -7,6 +7,7 @@ Plain ASGI, outermost first: `Envelope`, `BodyLimit`, `SameOrigin`.
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -21,13 +22,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import Failure, respond, too_large
 from gis.errors import Forbidden
 
-__all__ = ["HEADERS", "MOST_BYTES", "MOST_FILE_BYTES", "BodyLimit", "Envelope", "SameOrigin"]
+__all__ = [
+    "HEADERS",
+    "MOST_BYTES",
+    "MOST_FILE_BYTES",
+    "MOST_PHOTO_BYTES",
+    "BodyLimit",
+    "Envelope",
+    "SameOrigin",
+]
 
 MOST_BYTES = 1_000_000
 MOST_FILE_BYTES = 52_000_000
 """Of a request that brings a file of areas."""
 
+MOST_PHOTO_BYTES = 16_000_000
+"""Of a request that brings a photo as a telephone takes it."""
+
 _BRINGS_FILE = frozenset({"/api/editions", "/grids"})
+_BRINGS_PHOTO = re.compile(r"/api/places/[^/]+/photos|/points/[^/]+/add_photo")
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -117,7 +130,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        most = max(self.most, MOST_FILE_BYTES) if scope["path"] in _BRINGS_FILE else self.most
+        most = max(self.most, _brought(scope["path"]))
         scope.setdefault("state", {})["most_bytes"] = most
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and (len(announced) > 12 or int(announced) > most):
@@ -134,6 +147,12 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_some, send)
+
+
+def _brought(path: str) -> int:
+    if path in _BRINGS_FILE:
+        return MOST_FILE_BYTES
+    return MOST_PHOTO_BYTES if _BRINGS_PHOTO.fullmatch(path) else 0
 
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

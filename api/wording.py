@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from api.i18n import DEFAULT, LANGUAGES, words_in
 from grids.outbox import Render, Wording
@@ -35,13 +36,19 @@ def renderer(public_url: str | None) -> Render:
         if more:
             lines.append(words("And {count} more: see your inbox.", count=more))
         if home:
-            numbers = {str(one.facts["number"]) for one in messages if one.facts.get("number")}
-            lines.append(
-                f"{home}/incidents/{numbers.pop()}" if len(numbers) == 1 and not more else f"{home}/inbox"
-            )
+            pages = {page for one in messages if (page := _page(one.facts))}
+            page = pages.pop() if len(pages) == 1 and not more else None
+            lines.append(f"{home}{page or '/inbox'}")
         return Wording(subject, "\n".join(lines))
 
     return render
+
+
+def _page(facts: Mapping[str, Any]) -> str | None:
+    """Return the page of what a message is about, None where it has none."""
+    if facts.get("place"):
+        return f"/points/{facts['place']}"
+    return f"/incidents/{facts['number']}" if facts.get("number") else None
 
 
 def _masked(text: str) -> str:

@@ -1,4 +1,5 @@
-"""The worker: fires what is due, brings open cases over to a new grid; nothing else has a clock of its own.
+"""The worker: fires what is due, brings open cases over to a new grid, does the night's work on recurrent problem
+points; nothing else has a clock of its own.
 
 Beside it, each in a thread of its own, the postman sends what was posted and long jobs are done.
 
@@ -17,6 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -32,11 +34,12 @@ from grids import deadlines, lateness, repeats
 from grids.deadlines import GRACE, Fired
 from grids.ground import succession
 from grids.ground.succession import Brought
+from grids.places import night
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = ["bring_all_over", "fire_all", "run", "run_all", "run_until_signalled"]
+__all__ = ["bring_all_over", "do_nights", "fire_all", "run", "run_all", "run_until_signalled"]
 
 BATCH = 100  # cases that are brought over at a time
 SMALLEST, LARGEST = 20, 1000  # clocks that fire in one transaction
@@ -46,6 +49,8 @@ _BEAT = timedelta(seconds=5)
 _LONGEST_BACKOFF = 30.0  # seconds
 _KEYS_LIVE = timedelta(days=7)  # how long a repeated request finds its first answer
 _TIDY_EVERY = timedelta(hours=1)
+_NIGHT_EVERY = timedelta(minutes=1)  # how often is asked whether a district's night has come
+_NIGHT_AGAIN = timedelta(hours=1)  # when one that failed is tried anew
 
 _log = logging.getLogger("gridwhistle.worker")
 
@@ -96,6 +101,33 @@ def bring_all_over(database: Database, clock: Clock, stop: threading.Event | Non
     return Brought(*_in_batches(database, once, stop))
 
 
+def do_nights(database: Database, clock: Clock, stop: threading.Event | None = None) -> set[str]:
+    """Do the night's work of every district whose night has come; return those in which it failed, which is logged.
+
+    One transaction a district: found, cured and told of together, or not at all.
+    """
+    with database.readers() as session:
+        due = night.districts_due(session, clock())
+    failed: set[str] = set()
+    for district in due:
+        if stop is not None and stop.is_set():
+            break
+        try:
+            with database.sessions() as session:
+                # the rule may think for longer than a page may
+                session.connection().exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+                done = night.nightly(session, district, clock())
+                session.commit()
+        except Exception:
+            failed.add(district)
+            _log.exception("night's work failed", extra={"facts": {"district": district}})
+            continue
+        if done is not None:
+            facts = {**asdict(done.found), "cured": done.cured, "reminded": done.reminded}
+            _log.info("places looked through", extra={"facts": {"district": district, **facts}})
+    return failed
+
+
 def _in_batches(
     database: Database, once: Callable[[Session, int], tuple[int, Stuck]], stop: threading.Event | None
 ) -> tuple[int, Stuck]:
@@ -122,6 +154,7 @@ def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threadin
     unmoved: set[int] = set()
     pulse = _Pulse(database, clock)
     tidied: datetime | None = None
+    night_at = clock()
     failures = 0
     while not stop.is_set():
         try:
@@ -132,6 +165,9 @@ def run(database: Database, clock: Clock, *, poll_seconds: float, stop: threadin
             if tidied is None or clock() - tidied >= _TIDY_EVERY:
                 _tidy(database, clock())
                 tidied = clock()
+            if clock() >= night_at:
+                failed = do_nights(database, clock, stop)
+                night_at = clock() + (_NIGHT_AGAIN if failed else _NIGHT_EVERY)
             wait = _until_next(database, clock(), poll_seconds)
             failures = 0
         except Exception:

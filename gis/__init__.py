@@ -23,28 +23,57 @@ if TYPE_CHECKING:
         parse_frame,
         to_storage,
     )
-    from gis.hotspots import LocalMoran, benjamini_hochberg, getis_ord_star, local_moran, two_sided_p
+    from gis.density import Band, Surface, bands, kernel_density, round_breaks
+    from gis.emerging import Emerging, MannKendall, Pattern, emerging_hotspots, mann_kendall
+    from gis.hotspots import (
+        LocalMoran,
+        MoransI,
+        StarTest,
+        benjamini_hochberg,
+        getis_ord_star,
+        local_moran,
+        morans_i,
+        star_test,
+        two_sided_p,
+    )
     from gis.locate import Locator
+    from gis.smoothing import empirical_bayes, standardised_rates
     from gis.weights import contiguity, distance_band, star
 
 __all__ = [
     "STORAGE_SRID",
+    "Band",
+    "Emerging",
     "Frame",
     "LocalMoran",
     "Locator",
+    "MannKendall",
+    "MoransI",
+    "Pattern",
+    "StarTest",
+    "Surface",
+    "bands",
     "benjamini_hochberg",
     "check_coverage",
     "contiguity",
     "distance_band",
+    "emerging_hotspots",
+    "empirical_bayes",
     "from_storage",
     "getis_ord_star",
+    "kernel_density",
     "local_moran",
     "looks_swapped",
+    "mann_kendall",
     "metres_between",
     "metric_crs",
+    "morans_i",
     "parse_frame",
+    "round_breaks",
     "space_time_clusters",
+    "standardised_rates",
     "star",
+    "star_test",
     "to_storage",
     "two_sided_p",
 ]
@@ -62,14 +91,21 @@ _HOMES = {
         "parse_frame",
         "to_storage",
     ),
+    "gis.density": ("Band", "Surface", "bands", "kernel_density", "round_breaks"),
+    "gis.emerging": ("Emerging", "MannKendall", "Pattern", "emerging_hotspots", "mann_kendall"),
     "gis.hotspots": (
         "LocalMoran",
+        "MoransI",
+        "StarTest",
         "benjamini_hochberg",
         "getis_ord_star",
         "local_moran",
+        "morans_i",
+        "star_test",
         "two_sided_p",
     ),
     "gis.locate": ("Locator",),
+    "gis.smoothing": ("empirical_bayes", "standardised_rates"),
     "gis.weights": ("contiguity", "distance_band", "star"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -23,8 +23,12 @@ def contiguity(polygons: Sequence[BaseGeometry] | NDArray[np.object_]) -> csr_ar
     Returns (n, n), symmetric, 0 on the diagonal; the row of an island is empty.
     """
     shapes = np.asarray(polygons, dtype=object)
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    return _binary(first, second, len(shapes))
+    first, second = shapely.STRtree(shapes).query(shapes)
+    # The tree finds each pair twice, and each shape with itself: only half of the rest is worth a look.
+    once = first < second
+    first, second = first[once], second[once]
+    touch = shapely.intersects(shapes[first], shapes[second])
+    return _both_ways(first[touch], second[touch], len(shapes))
 
 
 def distance_band(xy_m: ArrayLike, radius_m: float) -> csr_array:
@@ -59,7 +63,7 @@ def distance_band(xy_m: ArrayLike, radius_m: float) -> csr_array:
             got=str(radius_m),
         )
     first, second = cKDTree(places).query_pairs(radius_m, output_type="ndarray").T
-    return _binary(np.concatenate([first, second]), np.concatenate([second, first]), len(places))
+    return _both_ways(first, second, len(places))
 
 
 def star(weights: csr_array) -> csr_array:
@@ -68,7 +72,6 @@ def star(weights: csr_array) -> csr_array:
     return csr_array(weights - weights.multiply(loops) + loops)
 
 
-def _binary(first: NDArray[np.int64], second: NDArray[np.int64], n: int) -> csr_array:
-    other = first != second
-    ones = np.ones(int(other.sum()))
-    return csr_array((ones, (first[other], second[other])), shape=(n, n))
+def _both_ways(first: NDArray[np.int64], second: NDArray[np.int64], n: int) -> csr_array:
+    pairs = np.concatenate([first, second]), np.concatenate([second, first])
+    return csr_array((np.ones(pairs[0].size), pairs), shape=(n, n))

@@ -10,11 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gis.errors import NotFound
+from grids.places.placecase import first_broken_step
 from grids.rules.trace import verify_chain
-from grids.tables import Incident, Trace
+from grids.tables import Incident, Place, PlaceStep, Trace
 from grids.trace import link_of
 
-__all__ = ["Audit", "count_incidents", "verify_traces"]
+__all__ = ["Audit", "count_incidents", "verify_places", "verify_traces"]
 
 _BATCH = 1000  # incidents at a time
 
@@ -81,6 +82,39 @@ def verify_traces(
     if number is not None and not audit.incidents:
         raise NotFound("incident_not_found", f"there is no incident {number}", number=number)
     return audit
+
+
+def verify_places(session: Session) -> Audit:
+    """Check the chain of every recurrent problem point against the head that its row carries.
+
+    `incidents` of the answer counts the places, `broken` names them.
+    """
+    audit = Audit()
+    last = 0
+    while True:
+        heads = session.execute(
+            select(Place.id, Place.number, Place.step_seq, Place.step_hash)
+            .where(Place.id > last)
+            .order_by(Place.id)
+            .limit(_BATCH)
+        ).all()
+        if not heads:
+            return audit
+        rows = session.scalars(
+            select(PlaceStep)
+            .where(PlaceStep.place_id.in_([head.id for head in heads]))
+            .order_by(PlaceStep.place_id, PlaceStep.seq)
+            .execution_options(yield_per=_BATCH)
+        )
+        steps = {key: list(group) for key, group in groupby(rows, key=lambda row: row.place_id)}
+        for head in heads:
+            mine = steps.get(head.id, [])
+            first = first_broken_step(head.number, mine, (head.step_seq, head.step_hash))
+            if first is not None:
+                audit.broken[head.number] = first
+            audit.steps += len(mine)
+        audit.incidents += len(heads)
+        last = heads[-1].id
 
 
 def _batches(session: Session, number: str | None) -> Iterator[list[tuple[int, str, int, bytes | None]]]:

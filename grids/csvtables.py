@@ -182,7 +182,7 @@ class CsvSource:
 
 
 class Rejects:
-    """The rows of a table that could not be used: a file like it, with the line and the reason of each.
+    """The rows of a table that could not be used: a file like it, with the line, the field at fault and the reason.
 
     The file is in the encoding of the table, so that mended rows can be handed in again. It takes its place when
     the block ends well; without any row, one that an earlier run left is taken away.
@@ -214,29 +214,33 @@ class Rejects:
         """How many rows were turned away."""
         return sum(self.reasons.values())
 
-    def add(self, rows: pd.DataFrame, reasons: Sequence[str]) -> None:
-        """Turn rows away: the columns of the source, indexed by line, and one reason each."""
+    def add(self, rows: pd.DataFrame, reasons: Sequence[str], fields: Sequence[str] | None = None) -> None:
+        """Turn rows away: the columns of the source, indexed by line, and one reason each.
+
+        fields : the column at fault of each row, "" where it is the row as a whole.
+        """
         columns = list(self._source.columns)
         cells = rows[columns].itertuples(index=True, name=None)
-        for (line, *row), reason in zip(cells, reasons, strict=True):
-            self._write(row, line, reason)
+        at_fault = [""] * len(rows) if fields is None else fields
+        for (line, *row), reason, name in zip(cells, reasons, at_fault, strict=True):
+            self._write(row, line, name, reason)
 
     def add_malformed(self, malformed: Sequence[Malformed]) -> None:
         """Turn away rows that do not fit the header; cells that are missing stay empty, others are cut off."""
         width = len(self._source.columns)
         for row in malformed:
             cells = [*row.cells, *[""] * width][:width]
-            self._write(cells, row.line, row.reason)
+            self._write(cells, row.line, "", row.reason)
 
-    def _write(self, cells: Sequence[object], line: int, reason: str) -> None:
+    def _write(self, cells: Sequence[object], line: int, name: str, reason: str) -> None:
         if self._writer is None:
             try:
                 self._file = self._temporary.open("w", encoding=self._source.written_as, newline="")
             except OSError as refused:
                 raise _cannot_write(self.path, refused) from None
             self._writer = csv.writer(self._file)
-            self._writer.writerow([*self._source.columns, "reject_line", "reject_reason"])
-        self._writer.writerow([*cells, line, reason])
+            self._writer.writerow([*self._source.columns, "reject_line", "reject_field", "reject_reason"])
+        self._writer.writerow([*cells, line, name, reason])
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 import geopandas as gpd
 import pandas as pd
 import shapely
+from openpyxl import Workbook
 from shapely.geometry import shape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,6 +31,7 @@ from grids.ground.plan import SHAPEFILE_NAMES
 from grids.register import Filters
 from grids.rules.calendar import SHANGHAI
 from grids.scope import under
+from grids.spreadsheets import MOST_SHEET_ROWS, typed_cell
 from grids.tables import Category, Edition, Grid, Incident
 
 __all__ = [
@@ -94,16 +96,19 @@ def kind_of(path: Path, wanted: Mapping[str, str]) -> str:
 def export_incidents(
     session: Session, filters: Filters, path: Path, *, advance: Callable[[int], object] = lambda _rows: None
 ) -> int:
-    """Write incidents to a .csv, .geojson or .gpkg file; return how many.
+    """Write incidents to a .csv, .xlsx, .geojson or .gpkg file; return how many.
 
     Of the filters area, since, until, statuses and category count. A CSV file is UTF-8 with a byte-order mark,
-    and no text in it begins a formula. Raises `InvalidInput` ("unknown_file_type", "cannot_write").
+    and no text in it begins a formula; in an XLSX file text is typed. Raises `InvalidInput` ("unknown_file_type",
+    "cannot_write", "too_many_rows" for more than a sheet of XLSX holds).
     """
-    kind = kind_of(path, {".csv": "csv", ".geojson": "geojson", ".gpkg": "gpkg"})
+    kind = kind_of(path, {".csv": "csv", ".xlsx": "xlsx", ".geojson": "geojson", ".gpkg": "gpkg"})
     rows = _incidents(session, filters, advance)
     with partial(path) as temporary:
         if kind == "gpkg":
             return _write_package(temporary, rows)
+        if kind == "xlsx":
+            return _write_sheet(temporary, rows)
         encoding = "utf-8-sig" if kind == "csv" else "utf-8"
         with temporary.open("w", encoding=encoding, newline="") as file:
             return _write_csv(file, rows) if kind == "csv" else _write_geojson(file, rows)
@@ -156,6 +161,25 @@ def _write_csv(file: IO[str], rows: Iterator[dict[str, Any]]) -> int:
     for row in rows:
         writer.writerow([safe_cell(value) for value in row.values()])
         count += 1
+    return count
+
+
+def _write_sheet(path: Path, rows: Iterator[dict[str, Any]]) -> int:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("incidents")
+    sheet.freeze_panes = "A2"
+    sheet.append([typed_cell(sheet, name) for name in INCIDENT_COLUMNS])
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        if count > MOST_SHEET_ROWS:
+            raise InvalidInput(
+                "too_many_rows",
+                f"a sheet holds {MOST_SHEET_ROWS:,} rows: choose a shorter period, or write .csv",
+                field="output",
+                wanted=MOST_SHEET_ROWS,
+            )
+        sheet.append([typed_cell(sheet, value) for value in row.values()])
+    book.save(path)
     return count
 
 

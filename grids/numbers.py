@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grids.tables import NumberSeries
 
-__all__ = ["NUMBERS", "next_number", "take_turns"]
+__all__ = ["NUMBERS", "claim_day", "day_claimed", "next_number", "take_turns"]
 
 NUMBERS = "numbers drawn"
 """Key in `Session.info` of the last number drawn of each series, while a round of the sweeper counts them itself."""
@@ -46,3 +47,31 @@ def take_turns(session: Session, districts: Iterable[str]) -> None:
     for district in sorted(set(districts)):
         key = func.hashtextextended(f"numbers of {district}", 0)
         session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def claim_day(session: Session, series: str, day: date) -> bool:
+    """Take a day of what is done once a day; False where it, or a later one, was taken before.
+
+    The last day taken stands as a number in the series, in the transaction of what is done: undone, it is free again.
+    """
+    statement = (
+        insert(NumberSeries)
+        .values(name=series, last=day.toordinal())
+        .on_conflict_do_update(
+            index_elements=["name"],
+            set_={"last": day.toordinal()},
+            where=NumberSeries.last < day.toordinal(),
+        )
+        .returning(NumberSeries.last)
+    )
+    return session.execute(statement).first() is not None
+
+
+def day_claimed(session: Session, series: Iterable[str], day: date) -> set[str]:
+    """Return those series of which a day, or a later one, is taken."""
+    rows = session.scalars(
+        select(NumberSeries.name).where(
+            NumberSeries.name.in_(list(series)), NumberSeries.last >= day.toordinal()
+        )
+    )
+    return set(rows)

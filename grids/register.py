@@ -20,7 +20,7 @@ from gis.errors import InvalidInput
 from grids.casefile import TaskRow, extensions_of, on_task, returns_of
 from grids.offers import actions
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
+from grids.rules.lifecycle import OPEN_STATUSES, Channel, IncidentStatus
 from grids.rules.pauses import Decision
 from grids.rules.permissions import Actor, Scope
 from grids.rules.tasks import TASK, TaskStatus
@@ -31,12 +31,13 @@ from grids.tables import (
     IS_OPEN,
     Category,
     Incident,
+    Placement,
     Suspension,
     Task,
     Whistle,
 )
 
-__all__ = ["Filters", "Page", "cursor_of", "find_incidents", "find_tasks", "find_whistles"]
+__all__ = ["Filters", "Page", "conditions", "cursor_of", "find_incidents", "find_tasks", "find_whistles"]
 
 LONGEST_PAGE = 200
 
@@ -45,13 +46,15 @@ LONGEST_PAGE = 200
 class Filters:
     """What to look for; None means no wall. `since` is inclusive, `until` exclusive; `bbox` is W, S, E, N.
 
-    asks_to_wait : somebody asked for a suspension, and nobody has decided.
+    asks_to_wait : somebody asked for a suspension, and nobody has decided. counted_only : those that figures count
+    (`grids.measures`): not merged, rejected or cancelled, and in a cell.
     """
 
     area: str | None = None
     statuses: tuple[IncidentStatus, ...] = ()
     category: str | None = None
     grade: Grade | None = None
+    channel: Channel | None = None
     since: datetime | None = None
     until: datetime | None = None
     bbox: tuple[float, float, float, float] | None = None
@@ -59,6 +62,7 @@ class Filters:
     open_only: bool = False
     overdue_only: bool = False
     asks_to_wait: bool = False
+    counted_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def find_incidents(
         raise InvalidInput("bad_limit", f"limit is 1 to {LONGEST_PAGE}", field="limit", got=limit)
     query = (
         select(Incident)
-        .where(incidents_in(scope), *_conditions(filters))
+        .where(incidents_in(scope), *conditions(filters))
         .order_by(Incident.received_at.desc(), Incident.id.desc())
         .limit(limit + 1)
     )
@@ -98,7 +102,8 @@ def find_incidents(
     return Page(items, cursor_of(items[-1]) if more else None)
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the walls on incidents that a set of filters asks for."""
     walls = _marks(filters)
     if filters.area:
         walls.append(under(Incident.grid_code, filters.area))
@@ -112,6 +117,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         walls.append(Incident.category_code == filters.category)
     if filters.grade:
         walls.append(Incident.grade == filters.grade)
+    if filters.channel:
+        walls.append(Incident.channel == filters.channel)
     if filters.since:
         walls.append(Incident.received_at >= filters.since)
     if filters.until:
@@ -133,6 +140,9 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 def _marks(filters: Filters) -> list[ColumnElement[bool]]:
     """Return the walls of what is marked beside the state."""
     walls: list[ColumnElement[bool]] = []
+    if filters.counted_only:
+        left_out = (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)
+        walls += [Incident.status.not_in(left_out), Incident.placement != Placement.OUTSIDE]
     if filters.overdue_only:
         walls.append(Incident.first_overdue_at.is_not(None))
     if filters.asks_to_wait:

@@ -7,9 +7,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from grids.rules.codes import code_range
 from grids.rules.permissions import Scope
-from grids.tables import Department, Dispute, Incident, Task, Whistle
+from grids.tables import Department, Dispute, Incident, Place, Task, Whistle
 
-__all__ = ["disputes_in", "incidents_in", "tasks_in", "under", "whistles_in"]
+__all__ = ["disputes_in", "incidents_in", "places_in", "tasks_in", "under", "whistles_in"]
 
 
 def under(column: ColumnElement[str] | InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
@@ -65,4 +65,22 @@ def disputes_in(scope: Scope) -> ColumnElement[bool]:
             func.jsonb_exists(Dispute.parties, Department.code),
         )
         walls.append(party)
+    return or_(*walls) if walls else false()
+
+
+def places_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a reader with this scope may see the recurrent problem point.
+
+    Whoever it lies under; of the departments those that lead or cooperate there.
+    """
+    if scope.everything:
+        return true()
+    walls = [under(Place.grid_code, area) for area in scope.areas]
+    if scope.departments:
+        called = exists().where(
+            Department.id.in_(scope.departments),
+            Department.district_code == func.left(Place.grid_code, 6),
+            or_(Department.code == Place.lead, func.jsonb_exists(Place.cooperating, Department.code)),
+        )
+        walls.append(called)
     return or_(*walls) if walls else false()

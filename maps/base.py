@@ -44,6 +44,7 @@ class Drawing:
     api/static/map.js. credits : the line at the foot of the map.
     view : what is in sight at first; limits : what can be reached. layout : "listed" where a list stands beside
     the map on a wide screen and below it on a narrow one, with the legend in it.
+    weeks : counts by cell and week, and how a slider over them looks, as maps.weeks makes it.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Drawing:
     layout: str = ""
     layers: list[dict[str, Any]] = field(default_factory=list)
     legend: list[dict[str, Any]] = field(default_factory=list)
+    weeks: dict[str, Any] | None = None
 
     def as_json(self, *, links: bool, tiles: bool) -> dict[str, Any]:
         """Return the drawing as JSON values, without links or tiles where there is no server behind it."""
@@ -216,7 +218,7 @@ def _unlinked(layer: Mapping[str, Any]) -> dict[str, Any]:
     rows: Sequence[Any] = layer.get("rows", [])
     if layer["kind"] != "cells":
         rows = [{**row, "href": None} for row in rows]
-    return {**layer, "links": [], "rows": rows}
+    return {**layer, "links": [], "drill": None, "rows": rows}
 
 
 def _interface(words: Words) -> dict[str, str]:

@@ -20,7 +20,7 @@ from maps.base import DATA_PLACE, GridMap, data_block
 
 __all__ = ["Assets", "page", "save_html"]
 
-_OWN = ("faults.css", "faults.js", "map.css", "map.js")
+_OWN = ("faults.css", "faults.js", "map.css", "map.js", "weeks.js")
 # As branca writes them; nothing else in the page can look like this, because text is JSON without `<`.
 _ASSET = re.compile(
     r'[ \t]*(?:<script src="(?P<js>[^"]*)"></script>|<link rel="stylesheet" href="(?P<css>[^"]*)"\s*/>)\n?'

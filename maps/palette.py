@@ -2,9 +2,10 @@
 
 Two families that are never mixed. Urgency (red, orange, yellow, blue, green) colours markers only, always
 with its own shape and its own character, so that it is read without colour. Areas are filled from hues
-outside those five: plum for how many, slate for how long; neighbouring steps stay apart under the three
-colour-vision deficiencies. Missing data is a diagonal hatch, a small sample is dotted, zero is the lowest
-step.
+outside those five: plum for how many, slate for how long, brown to plum for what has changed; neighbouring
+steps stay apart under the three colour-vision deficiencies. The two ends of a change are near each other for
+some, so a triangle and a signed number say it too. Missing data is a diagonal hatch, a small sample is dotted,
+zero is a step of its own.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from gis.errors import InvalidInput
 
 __all__ = [
+    "CHANGE",
     "FAULTS",
     "FEW_ANSWERS",
     "FEW_CASES",
     "INK",
     "NO_DATA",
     "OTHER_FAULT",
+    "PATTERNS",
     "PLUM",
+    "QUADRANTS",
     "SLATE",
     "URGENCIES",
     "Classes",
@@ -42,11 +46,27 @@ __all__ = [
 
 PLUM = ("#F9F1F7", "#E3C3DC", "#C58FBB", "#96548F", "#4C1A4E")
 SLATE = ("#F5F6F8", "#CDD2D9", "#9AA2AE", "#626C7A", "#2B3340")
+CHANGE = ("#6B3F0E", "#D2B48C", "#F5F4F2", "#D9B3D0", "#6A2467")
+"""Much less, less, as before, more, much more."""
+QUADRANTS = (CHANGE[2], CHANGE[4], CHANGE[1], CHANGE[0], CHANGE[3])
+"""By the quadrant of a local Moran: none beyond chance, high among high, low among high, low among low, high among
+low."""
+PATTERNS: Mapping[str, str] = {
+    "new": "M12 5V19M5 12H19",
+    "consecutive": "M7 18V12M12 18V9M17 18V6",
+    "intensifying": "M6 13L12 6L18 13M6 19L12 12L18 19",
+    "persistent": "M6 9H18M6 15H18",
+    "diminishing": "M6 5L12 12L18 5M6 11L12 18L18 11",
+    "sporadic": "M6 8H8M14 7H16M10 13H12M16 16H18M6 17H8",
+    "oscillating": "M4.5 12L8 6.5L12 12L16 17.5L19.5 12",
+    "historical": "M12 6V12L16 15M5 5L5 9L9 9",
+}
+"""How a hot or cold spot came about, and its sign: strokes in a box of 24. Hot on a dark disc, cold on a light one."""
 NO_DATA = "#8A8A93"
 INK = "#1B1B1F"
 
 FEW_CASES = 10  # a rate that stands on fewer cases is dotted
-FEW_ANSWERS = 5  # a median that stands on fewer answers is dotted
+FEW_ANSWERS = 10  # a median that stands on fewer answers is dotted
 
 Method = Literal["fixed", "quantile"]
 Stage = Literal["waiting", "working", "done"]
@@ -160,7 +180,7 @@ class Classes:
 
         from_zero : the lowest step reads "0 - 2", because zero is a value that occurs; else "< 2".
         """
-        words = ["0"] if self.zero_alone else []
+        words = [write(0.0)] if self.zero_alone else []
         for low, high in itertools.pairwise(self.edges):
             top = high - 1 if self.whole else high
             if low == 0 and (self.zero_alone or not from_zero):
@@ -177,37 +197,43 @@ def classify(
     breaks: Sequence[float] | None = None,
     near: Callable[[float], float] | None = None,
     most: int = 5,
+    zero: bool = False,
 ) -> Classes:
     """Cut values (n,), none below zero, into at most `most` steps; NaN is no data and takes no part.
 
     whole : values are counts. breaks : rising inner edges, for colours that can be compared over time. Without
     them quantiles are used, rounded by `near` to numbers that people can read (by default whole numbers for
     counts, else two figures that matter), and a zero keeps the lowest step to itself.
-    Raises `InvalidInput` when breaks do not rise, are not above zero or are more than `most` - 1.
+    zero : with breaks too a zero has a step of its own, whether one occurs or not.
+    Raises `InvalidInput` when breaks do not rise, are not above zero or are more than `most` - 1 (or - 2, where
+    zero has a step).
     """
     array = np.asarray(values, dtype=np.float64)
     known = array[np.isfinite(array)]
     if breaks is not None:
         inner = [float(edge) for edge in breaks]
         rising = all(low < high for low, high in itertools.pairwise([0.0, *inner]))
-        if not 0 < len(inner) < most or not rising or not np.all(np.isfinite(inner)):
-            wanted = f"1 to {most - 1} rising numbers above zero"
+        alone = zero and not (whole and inner[:1] == [1.0])  # counts from 1 on leave zero alone as it is
+        room = most - 1 - alone
+        if not 0 < len(inner) <= room or not rising or not np.all(np.isfinite(inner)):
+            wanted = f"1 to {room} rising numbers above zero"
             raise InvalidInput(
                 "map_breaks", f"breaks must be {wanted}", field="breaks", got=inner, wanted=wanted
             )
-        return Classes((0.0, *inner), "fixed", whole and all(edge == round(edge) for edge in inner))
+        integral = whole and all(edge == round(edge) for edge in inner)
+        return Classes((1.0 if alone and integral else 0.0, *inner), "fixed", integral, zero_alone=alone)
     above = known[known > 0]
-    zero = len(above) < len(known)
+    none = len(above) < len(known)
     if not len(above):
-        return Classes((), "quantile", whole, zero_alone=zero)
+        return Classes((), "quantile", whole, zero_alone=none)
     near = near or (_whole_number if whole else _two_figures)
-    steps = most - 1 if zero else most
-    first = 1.0 if whole and zero else 0.0
+    steps = most - 1 if none else most
+    first = 1.0 if whole and none else 0.0
     cuts = {near(float(cut)) for cut in np.quantile(above, [step / steps for step in range(1, steps)])}
     inner = sorted(cut for cut in cuts if above.min() < cut <= above.max())
-    if not inner and not zero:
+    if not inner and not none:
         first = float(above.min())  # all about alike: one step, named by the least
-    return Classes((first, *inner), "quantile", whole, zero_alone=zero)
+    return Classes((first, *inner), "quantile", whole, zero_alone=none)
 
 
 def steps_of(ramp: Sequence[str], count: int) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from api.cli import (
     maps,
     messages,
     openapi,
+    rain,
     responsibilities,
     serve,
     trace,
@@ -64,6 +65,7 @@ main.add_typer(limits.commands, name="limits")
 main.add_typer(calendar.commands, name="calendar")
 main.add_typer(maps.commands, name="maps")
 main.add_typer(messages.commands, name="messages")
+main.add_typer(rain.commands, name="rain")
 main.add_typer(responsibilities.commands, name="responsibilities")
 main.add_typer(trace.commands, name="trace")
 main.add_typer(users.commands, name="users")

@@ -43,6 +43,12 @@ def import_table(
         Path | None,
         typer.Option(help="Where rows that cannot be used go; by default here, after the table's name."),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Import the rows alone that hold this value in this column."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Look at every row; only the rejects are written.")
     ] = False,
@@ -51,8 +57,8 @@ def import_table(
     """Import the incidents of another system, all of them or none; the same file again adds nothing.
 
     Each becomes a closed case, or an open report where it has no closing time, in the grid in force today. No
-    clock runs for it and nobody is messaged. Rows that cannot be used go to another file, with their line and a
-    reason. Exit 0 also when there were such rows.
+    clock runs for it and nobody is messaged. Rows that cannot be used go to another file, with their line, the
+    column at fault and a reason. Exit 0 also when there were such rows.
     A warning tells when the coordinates look as if they were counted in another frame.
     """
     from api.clock import system_clock
@@ -60,13 +66,19 @@ def import_table(
     from grids.exchange import import_incidents
     from grids.profile import read_profile
 
+    column, given, value = (only or "").partition("=")
+    if only is not None and not (given and column.strip()):
+        raise typer.BadParameter("must be COLUMN=VALUE, such as source=hotline", param_hint="--only")
+    chosen = (column.strip(), value.strip()) if given else None
     known = read_profile(profile)
     admitted(known.frame)
     size = table.stat().st_size if table.is_file() else None
     with progress(size, "B", "importing") as bar, writing() as session:
         source = CsvSource(table, encoding or known.encoding or "utf-8", bar.update)
         with Rejects(rejects or rejects_beside(Path(table.name)), source) as turned_away:
-            done = import_incidents(session, source, known, turned_away, now=system_clock(), dry_run=dry_run)
+            done = import_incidents(
+                session, source, known, turned_away, now=system_clock(), only=chosen, dry_run=dry_run
+            )
     warn_of_frame(done.frame_doubt)
     where = turned_away.path if turned_away.count else None
     if as_json:
@@ -77,7 +89,7 @@ def import_table(
 
 @commands.command()
 def export(
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .csv, .geojson or .gpkg file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .csv, .xlsx, .geojson or .gpkg file.")],
     area: Annotated[
         str | None, typer.Option(help="The code of an area, such as 990101 or 990101001.")
     ] = None,
@@ -112,6 +124,7 @@ def _print(done: Imported, rejects: Path | None, dry_run: bool) -> None:
         (done.closed, "  closed"),
         (done.open, "  open"),
         (done.already_there, "already there"),
+        *([(done.left_out, "left out")] if done.left_out else []),
         (sum(done.rejected.values()), "rejected"),
         *((count, f"  {reason}") for reason, count in sorted(done.rejected.items(), key=lambda one: -one[1])),
     ]

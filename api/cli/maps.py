@@ -1,13 +1,17 @@
-"""`gridwhistle maps`: a map of the city as one file that opens anywhere, or as a picture of it."""
+"""`gridwhistle maps`: a map of the city as one file that opens anywhere, as a sheet of A4, or its figures as a table.
+
+The end of the file's name says which: .html, .png, .pdf, .csv, .xlsx, .geojson or .gpkg.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,14 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["commands"]
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Maps: one self-contained .html file, or a .png picture of it."
+    no_args_is_help=True,
+    help="Maps: one self-contained .html file, a .png or .pdf sheet of A4, or the figures as a table.",
 )
 
 _LAST_DAYS = 30
-_KINDS = {".html": "html", ".png": "png"}
+_SHEETS = {".html": "html", ".png": "png", ".pdf": "pdf"}
+_KINDS = {**_SHEETS, ".csv": "csv", ".xlsx": "xlsx", ".geojson": "geojson", ".gpkg": "gpkg"}
 _STATIC = Path(__file__).resolve().parents[1] / "static"
-
-_Metric = TypeVar("_Metric", bound=StrEnum)
 
 
 class Language(StrEnum):
@@ -43,7 +47,12 @@ class Language(StrEnum):
 
 
 Area = Annotated[str, typer.Option(help="The code of an area, such as 990101 or 990101001.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="A .html or .png file.")]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="A .html, .png or .pdf file; of figures also .csv, .xlsx, .geojson or .gpkg."
+    ),
+]
 Level = Annotated[
     GridLevel | None, typer.Option(help="Of the grids that are drawn; by default the one below the area's.")
 ]
@@ -54,6 +63,11 @@ On = Annotated[
         help="The grid to count on: as_was, today, or the number of an edition; see `grids list`.",
     ),
 ]
+ClassesOf = Annotated[str, typer.Option(help="fixed ones compare over time; or quantile.")]
+Compare = Annotated[
+    str | None, typer.Option(help="Draw the change from the period before: previous, last_year or own.")
+]
+Day = Annotated[str | None, typer.Option(help="A day of one's own period to compare with.")]
 In = Annotated[Language, typer.Option("--language", help="Of the words on the map.")]
 
 
@@ -66,7 +80,7 @@ def area(area: Area, output: Output, language: In = Language.CHINESE) -> None:
     from maps import area_map
 
     now, words = system_clock(), _words(language)
-    with _drawing(output) as session:
+    with _drawing(output, _SHEETS) as session:
         view = measures.area_view(session, SYSTEM.scope, area, now=now)
         cases = _named(view.incidents, words)
         drawn = area_map(
@@ -77,7 +91,7 @@ def area(area: Area, output: Output, language: In = Language.CHINESE) -> None:
             words=words,
             as_of=now,
         )
-        _save(drawn, output)
+        _save(session, drawn, output, area=area, words=words, now=now)
 
 
 @commands.command()
@@ -88,31 +102,19 @@ def hotspots(
     category: Category = None,
     since: From = None,
     until: To = None,
-    metric: Annotated[str, typer.Option(help="count or per_1000_households.")] = "count",
+    metric: Annotated[str, typer.Option(help="count, per_1000_households or per_km2.")] = "count",
+    layer: Annotated[str, typer.Option(help="gi, moran, density or emerging.")] = "gi",
+    classes: ClassesOf = "fixed",
+    compare: Compare = None,
+    before_from: Day = None,
+    before_to: Day = None,
     edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
     """Draw where incidents gather, and which grids are hot beyond chance; by default of the last 30 days."""
-    from api.clock import system_clock
-    from grids import measures
-    from grids.rules.permissions import SYSTEM
-    from maps import hotspot_map
-
-    now, words = system_clock(), _words(language)
-    chosen = _metric(metric, measures.HotspotMetric)
-    with _drawing(output) as session:
-        window = _window(session, area, level, category, since, until, edition, now)
-        drawn = hotspot_map(
-            measures.hotspots(session, SYSTEM.scope, window, chosen),
-            chosen.value,
-            level=window.level.value,
-            period=_days(window),
-            category=_category_name(session, category, words),
-            words=words,
-            as_of=now,
-        )
-        _say_grid(drawn, session, window, words)
-        _save(drawn, output)
+    given = {"metric": metric, "layer": layer, "classes": classes, "compare": compare}
+    given |= {"before_from": before_from, "before_to": before_to}
+    _analysis("hotspots", given, area, output, level, category, since, until, edition, language)
 
 
 @commands.command()
@@ -123,31 +125,92 @@ def responses(
     category: Category = None,
     since: From = None,
     until: To = None,
-    metric: Annotated[str, typer.Option(help="accept, respond, arrive or handle.")] = "handle",
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="accept, respond, arrive or handle; or overdue, on_time, rework, returned or reopened."
+        ),
+    ] = "handle",
+    stat: Annotated[str, typer.Option(help="Of a time: median, p90 or overdue.")] = "median",
+    time: Annotated[str, typer.Option(help="natural, or working: office hours only.")] = "natural",
+    classes: ClassesOf = "fixed",
+    compare: Compare = None,
+    before_from: Day = None,
+    before_to: Day = None,
     edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
-    """Draw how long a step took, the median by grid; by default of the last 30 days."""
+    """Draw how long a step took, or how often something went wrong, by grid; by default of the last 30 days."""
+    given = {"metric": metric, "stat": stat, "time": time, "classes": classes, "compare": compare}
+    given |= {"before_from": before_from, "before_to": before_to}
+    _analysis("responses", given, area, output, level, category, since, until, edition, language)
+
+
+@commands.command()
+def coverage(
+    area: Area,
+    output: Output,
+    level: Level = None,
+    metric: Annotated[str, typer.Option(help="posts, or leads: categories without a lead.")] = "posts",
+    language: In = Language.CHINESE,
+) -> None:
+    """Draw which posts nobody holds today, or which categories nobody leads, by grid."""
+    given = {"metric": metric}
+    _analysis("coverage", given, area, output, level, None, None, None, "as_was", language, _SHEETS)
+
+
+def _analysis(
+    name: str,
+    given: Mapping[str, str | None],
+    area: str,
+    output: Path,
+    level: GridLevel | None,
+    category: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    edition: str,
+    language: Language,
+    kinds: Mapping[str, str] = _KINDS,
+) -> None:
+    """Draw one of the maps of the analysis, as the page with the same choices does."""
+    from api import analysis
     from api.clock import system_clock
-    from grids import measures
+    from grids.measures import Rate
     from grids.rules.permissions import SYSTEM
-    from maps import response_map
 
     now, words = system_clock(), _words(language)
-    chosen = _metric(metric, measures.ResponseMetric)
-    with _drawing(output) as session:
+    view = analysis.View(name)
+    _one_of(given, "metric", analysis.metrics_of(view))
+    for option, kind in (
+        ("layer", analysis.Layer),
+        ("classes", analysis.Classes),
+        ("compare", analysis.Against),
+        ("stat", analysis.Statistic),
+        ("time", analysis.TimeKind),
+    ):
+        _one_of(given, option, tuple(kind))
+    with _drawing(output, kinds) as session:
         window = _window(session, area, level, category, since, until, edition, now)
-        drawn = response_map(
-            measures.responses(session, SYSTEM.scope, window, chosen, now=now),
-            chosen.value,
-            level=window.level.value,
-            period=_days(window),
-            category=_category_name(session, category, words),
-            words=words,
-            as_of=now,
-        )
-        _say_grid(drawn, session, window, words)
-        _save(drawn, output)
+        wish = analysis.wished(view, given, window.since, window.until)
+        named = _category_name(session, category, words)
+        found = analysis.found(session, SYSTEM.scope, window, wish, now=now)
+        drawn = analysis.drawn(found, window, wish, category=named, words=words, as_of=now)
+        figure = None
+        if view is not analysis.View.COVERAGE:
+            _say_grid(drawn, session, window, words)
+            kind_of_table = "rates" if wish.metric in tuple(Rate) else name
+            told = [wish.metric, *(["gathering"] if name == "hotspots" else [])]
+            told += ["change"] if wish.against is not None else []
+            figure = _Figure(found.cells, kind_of_table, window, wish.metric, told, named)
+        _save(session, drawn, output, area=area, words=words, now=now, figure=figure)
+
+
+def _one_of(given: Mapping[str, str | None], option: str, known: Sequence[str]) -> None:
+    """Refuse an option that names what there is not, as a wrong use of the command."""
+    value = given.get(option)
+    if value is not None and value not in known:
+        wanted = ", ".join(str(code) for code in known)
+        raise typer.BadParameter(f"{value!r} is not one of {wanted}", param_hint=f"--{option}")
 
 
 @commands.command()
@@ -171,8 +234,10 @@ def recurrences(
     now, words = system_clock(), _words(language)
     with _drawing(output) as session:
         window = _window(session, area, level, category, since, until, edition, now)
+        named = _category_name(session, category, words)
+        places = measures.recurrences(session, SYSTEM.scope, window)
         drawn = recurrence_map(
-            _named(measures.recurrences(session, SYSTEM.scope, window), words),
+            _named(places, words),
             atlas.areas(
                 session,
                 level=window.level,
@@ -181,12 +246,13 @@ def recurrences(
                 on=local_day(window.until),
             ),
             period=_days(window),
-            category=_category_name(session, category, words),
+            category=named,
             words=words,
             as_of=now,
         )
         _say_grid(drawn, session, window, words)
-        _save(drawn, output)
+        figure = _Figure(places, "recurrences", window, None, ("recurrences",), named)
+        _save(session, drawn, output, area=area, words=words, now=now, figure=figure)
 
 
 def _window(
@@ -229,39 +295,100 @@ def _days(window: Window) -> tuple[date, date]:
 
 
 @contextmanager
-def _drawing(output: Path) -> Iterator[Session]:
+def _drawing(output: Path, kinds: Mapping[str, str] = _KINDS) -> Iterator[Session]:
     """Open a session to draw a map from, once it is sure that the map can be written."""
-    from api.pictures import browser
+    from api.papers.sheet import find_font
+    from api.settings import read_settings
     from grids.exports import kind_of
 
-    if kind_of(output, _KINDS) == "png":
-        browser()
+    if kind_of(output, kinds) in ("png", "pdf"):
+        find_font(read_settings().pdf_font)
     with progress(None, " maps", "drawing"), reading() as session:
         yield session
 
 
-def _save(drawn: GridMap, output: Path) -> None:
-    from api.pictures import photograph
+@dataclass(frozen=True)
+class _Figure:
+    """What a table says beside its rows. name, metric, definitions : as on /api/measures; category : its name."""
+
+    cells: gpd.GeoDataFrame
+    name: str
+    window: Window
+    metric: str | None
+    definitions: Sequence[str]
+    category: str | None
+
+
+def _save(
+    session: Session,
+    drawn: GridMap,
+    output: Path,
+    *,
+    area: str,
+    words: Words,
+    now: datetime,
+    figure: _Figure | None = None,
+) -> None:
     from grids.csvtables import partial
     from grids.exports import kind_of
     from maps import Assets, page
 
-    html = page(drawn, Assets(_STATIC), standalone=True)
+    kind = kind_of(output, _KINDS)
+    place = _place(session, area, now)
+    mark = words("Exported on the command line, {time}", time=words.moment(now))
     with partial(output) as temporary:
-        if kind_of(output, _KINDS) == "png":
-            photograph(html, temporary)
-        else:
-            temporary.write_text(html, "utf-8")
+        if kind == "html":
+            drawn.drawing.credits.append(mark)
+            temporary.write_text(page(drawn, Assets(_STATIC), standalone=True), "utf-8")
+        elif kind in ("png", "pdf"):
+            temporary.write_bytes(_sheet(drawn, kind, place, mark, words, now))
+        elif figure is not None:
+            temporary.write_bytes(_table(session, figure, kind, place, mark, words, now))
     typer.echo(f"{output}: {output.stat().st_size / 1000:,.0f} kB")
 
 
-def _metric(given: str, known: type[_Metric]) -> _Metric:
-    try:
-        return known(given)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{given!r} is not one of {', '.join(known)}", param_hint="--metric"
-        ) from None
+def _sheet(drawn: GridMap, kind: str, place: str, mark: str, words: Words, now: datetime) -> bytes:
+    from api.papers.sheet import find_font
+    from api.settings import read_settings
+    from maps.sheet import SheetKind, SheetWords, draw_sheet
+
+    said = SheetWords(place=place, mark=mark, made_at=now)
+    return draw_sheet(
+        drawn, SheetKind(kind), font=find_font(read_settings().pdf_font), words=words, said=said
+    )
+
+
+def _table(
+    session: Session, figure: _Figure, kind: str, place: str, mark: str, words: Words, now: datetime
+) -> bytes:
+    from api.figuretables import about_figure
+    from api.tablefiles import TableKind, columns_of, write_table
+    from grids.ground import editions
+
+    number = figure.window.edition
+    about = about_figure(
+        figure.name,
+        figure.window,
+        metric=figure.metric,
+        definition=" ".join(words.of("definition", code) for code in figure.definitions),
+        place=place,
+        category=figure.category or "",
+        grid=editions.get(session, number).name if number else "",
+        as_of=now,
+        mark=mark,
+        words=words,
+    )
+    return write_table(figure.cells, columns_of(figure.cells, words), TableKind(kind), about, words)
+
+
+def _place(session: Session, area: str, now: datetime) -> str:
+    """Return the name of an area after those above it."""
+    from grids import atlas
+    from grids.rules.calendar import local_day
+    from grids.rules.levels import CODE_LENGTH
+
+    codes = [area[:length] for length in CODE_LENGTH.values() if length <= len(area)]
+    return " › ".join(atlas.grid(session, code, on=local_day(now)).name for code in codes)
 
 
 def _category_name(session: Session, code: str | None, words: Words) -> str | None:

@@ -23,21 +23,27 @@ def verify(
     incident: Annotated[str | None, typer.Option(help="The number of one incident; by default all.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the hash chain of every case; name the first step of each that is not as it was written.
+    """Check the hash chain of every case and recurrent problem point; name the first step that is not as written.
 
     Exit 1 when there is one.
     """
-    from grids.audit import count_incidents, verify_traces
+    from grids.audit import Audit, count_incidents, verify_places, verify_traces
 
     with reading() as session:
         total = 1 if incident else count_incidents(session)
         with progress(total, " cases", "verifying") as bar:
             audit = verify_traces(session, incident, advance=bar.update)
+        places = Audit() if incident else verify_places(session)
+    broken = audit.broken | places.broken
     if as_json:
-        print_json({**vars(audit), "ok": not audit.broken})
+        found = {**vars(audit), "places": places.incidents, "place_steps": places.steps, "broken": broken}
+        print_json({**found, "ok": not broken})
     else:
-        for number, seq in audit.broken.items():
+        for number, seq in broken.items():
             typer.echo(f"{number}: broken at step {seq}")
         typer.echo(f"{audit.incidents:,} cases, {audit.steps:,} steps, {len(audit.broken):,} broken.")
-    if audit.broken:
+        if places.incidents:
+            said = f"{places.incidents:,} recurrent problem points, {places.steps:,} steps"
+            typer.echo(f"{said}, {len(places.broken):,} broken.")
+    if broken:
         raise typer.Exit(1)

@@ -1,42 +1,48 @@
-"""The analysis pages: where incidents gather, how long things take, what comes back.
+"""The analysis pages: where incidents gather, how long things take, what comes back, who is missing.
 
 The map is a page of its own in a frame; beside it the same numbers stand as a table, which is the accessible
-twin. The whole state is in the address.
+twin. The whole state is in the address, and map and table answer the same question (`api.analysis`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import geopandas as gpd
 import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from api import analysis
+from api.analysis import Against, Classes, Found, Gap, Layer, Statistic, View, Wish
 from api.deps import ReadOnly
 from api.names import Names
+from api.pages.analysistable import Numbers, numbers
 from api.pages.forms import Filled, day_of, text_of
 from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
-from grids import directory, measures
+from grids import directory
 from grids.ground import editions
-from grids.measures import HotspotMetric, ResponseMetric, Window
+from grids.measures import HotspotMetric, Rate, ResponseMetric, TimeKind, Window
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.codes import level_of
-from grids.rules.levels import TOP_DOWN, GridLevel, child_level, is_above
-from grids.rules.permissions import require_area
-from maps.palette import FEW_ANSWERS, FEW_CASES
+from grids.rules.grading import Grade
+from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, child_level, is_above
+from grids.rules.lifecycle import Channel
+from grids.rules.permissions import DUTY_KEEPERS, require_area, require_role
+from maps.hotspots import indicator_names
+from maps.palette import FEW_CASES
+from maps.responses import rate_names
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-_FIRST: Mapping[Any, str] = {HotspotMetric: HotspotMetric.COUNT, ResponseMetric: ResponseMetric.HANDLE}
 _DAYS = 90  # what is shown where the address names no period
+_LOOKS = ("layer", "classes", "stat", "time", "compare", "before_from", "before_to", "span", "week")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Asked:
     """What an analysis page was asked for. `query` is the same as the map's and the links' address."""
 
     window: Window
+    wish: Wish
     area: str
     query: Mapping[str, str]
 
@@ -54,188 +61,218 @@ class Asked:
 
     def cases(self, code: str, **changes: str) -> str:
         """Return the address of the list of what an area's figure counts, "" where cells are not those of the time."""
+        if self.wish.view is View.COVERAGE:
+            return f"/coverage?area={code}"
         if self.window.edition is not None:
             return ""
-        return self.link("/dispatch", area=code, level=None, metric=None, **changes)
+        kept = ("category", "grade", "channel", "from", "to")
+        given = {key: self.query[key] for key in kept if self.query.get(key)}
+        values = {"area": code, **given, **changes, "counted": "1"}
+        return f"/dispatch?{urlencode(values)}"
+
+    def down(self, code: str) -> str:
+        """Return where the name of an area leads: the same question a level below, or the cell's own page."""
+        below = child_level(level_of(code))
+        if below is None:
+            return f"/my?area={code}"
+        return self.link(f"/map/{self.wish.view.value}", area=code, level=below.value, span=None, week=None)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table: a name and where it leads, then cells, of which one is a count.
-
-    counted : the place of the count in `cells`; it leads to `cases`, the list of what it counts, "" where there is
-    none: cases are listed by the cells in which they lay.
-    """
+class Place:
+    """One recurrent place, as the table lists it."""
 
     name: str
+    where: str
     href: str
     cells: tuple[str, ...]
-    counted: int
     cases: str
-    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a page was found to show."""
+
+    asked: Asked | None = None
+    found: Found | None = None
+    table: Numbers | None = None
+    places: list[Place] = field(default_factory=list)
+    problem: CityError | None = None
 
 
 @router.get("/map/hotspots")
 def hotspots(session: ReadOnly, visit: Visiting) -> HTMLResponse:
-    """Show how many incidents each area had."""
-
-    def table(asked: Asked, names: Names) -> tuple[list[str], list[Row]]:
-        metric = _choice(HotspotMetric, asked.query["metric"])
-        frame = measures.hotspots(session, visit.me.scope, asked.window, metric)
-        rate = metric is HotspotMetric.PER_1000_HOUSEHOLDS
-        words = visit.words
-        headings = [words("Area"), words("Cases")]
-        headings += [words("Per 1,000 households"), words("Households")] if rate else []
-        rows = []
-        for row in _sorted(frame):
-            notes = [words("significant")] if row["hot"] else []
-            notes += [words("small sample")] if rate and 0 < row["n"] < FEW_CASES else []
-            cells = [str(int(row["n"]))]
-            cells += [_number(row["value"]), _number(row["denominator"])] if rate else []
-            rows.append(_row(asked, "/map/hotspots", names, row, tuple(cells), 0, notes))
-        return headings, rows
-
-    return _page(session, visit, "hotspots", HotspotMetric, table)
+    """Show how many incidents each area had, and where they gather."""
+    return _page(session, visit, View.HOTSPOTS)
 
 
 @router.get("/map/responses")
 def responses(session: ReadOnly, visit: Visiting) -> HTMLResponse:
-    """Show how long each area waited."""
-
-    def table(asked: Asked, names: Names) -> tuple[list[str], list[Row]]:
-        metric = _choice(ResponseMetric, asked.query["metric"])
-        frame = measures.responses(session, visit.me.scope, asked.window, metric, now=visit.now)
-        words = visit.words
-        headings = [words("Area"), "n", words("Median"), words("P90"), words("Overdue")]
-        rows = []
-        for row in _sorted(frame):
-            share = row["overdue_share"]
-            cells = (
-                str(int(row["n"])),
-                words.duration(row["value"]),
-                words.duration(row["p90"]),
-                "-" if np.isnan(share) else f"{share:.0%}",
-            )
-            notes = [words("small sample")] if 0 < row["n"] < FEW_ANSWERS else []
-            rows.append(_row(asked, "/map/responses", names, row, cells, 0, notes))
-        return headings, rows
-
-    return _page(session, visit, "responses", ResponseMetric, table)
+    """Show how long each area waited, and how often something went wrong."""
+    return _page(session, visit, View.RESPONSES)
 
 
 @router.get("/map/recurrences")
 def recurrences(session: ReadOnly, visit: Visiting) -> HTMLResponse:
     """Show the places where the same thing happens again and again."""
-
-    def table(asked: Asked, names: Names) -> tuple[list[str], list[Row]]:
-        frame = measures.recurrences(session, visit.me.scope, asked.window)
-        words = visit.words
-        headings = [
-            words("Place"),
-            words("Cases"),
-            words("First case"),
-            words("Last case"),
-            words("Mean interval"),
-            words("Still open"),
-        ]
-        rows = []
-        for row in frame.to_dict("records"):
-            gap = row["mean_gap_days"]
-            rows.append(
-                Row(
-                    name=names.category(row["category"]),
-                    note=names.place(row["grid_code"]),
-                    href=f"/incidents/{row['numbers'][-1]}",
-                    cells=(
-                        f"×{int(row['times'])}",
-                        _day(row["first_at"]),
-                        _day(row["last_at"]),
-                        "-" if np.isnan(gap) else words("{days} days", days=_number(gap)),
-                        str(int(row["open"])),
-                    ),
-                    counted=0,
-                    cases=asked.cases(row["grid_code"], category=row["category"]),
-                )
-            )
-        return headings, rows
-
-    return _page(session, visit, "recurrences", None, table)
+    return _page(session, visit, View.RECURRENCES)
 
 
-def _row(
-    asked: Asked,
-    path: str,
-    names: Names,
-    row: Mapping[str, Any],
-    cells: tuple[str, ...],
-    counted: int,
-    notes: list[str],
-) -> Row:
-    code, level = str(row["code"]), asked.window.level
-    below = child_level(level)
-    href = asked.link(path, area=code, level=below.value) if below else f"/my?area={code}"
-    name = str(row["name"])
-    return Row(name, href, cells, counted, asked.cases(code), names.words.listed(notes))
+@router.get("/map/coverage")
+def coverage(session: ReadOnly, visit: Visiting) -> HTMLResponse:
+    """Show where posts are empty and categories without a lead."""
+    require_role(visit.me, DUTY_KEEPERS)
+    return _page(session, visit, View.COVERAGE)
 
 
-def _sorted(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    """Return the rows, the largest value first, those without data last."""
-    plain = frame.drop(columns="geometry")
-    ordered = plain.sort_values(["value", "n", "code"], ascending=[False, False, True], na_position="last")
-    rows: list[dict[str, Any]] = ordered.to_dict("records")
-    return rows
-
-
-def _page(session: ReadOnly, visit: Visit, view: str, metrics: Any, table: Any) -> HTMLResponse:
+def _page(session: ReadOnly, visit: Visit, view: View) -> HTMLResponse:
     names = visit.names(session)
-    asked: Asked | None = None
-    problem: CityError | None = None
-    headings: list[str] = []
-    rows: list[Row] = []
     home = directory.district_of(session, visit.me) or ""
-    try:
-        asked = _asked(session, visit, metrics, home)
-        headings, rows = table(asked, names)
-    except InvalidInput as wrong:
-        problem = wrong
+    shown = _answered(session, visit, view, home, names)
+    asked, words = shown.asked, visit.words
     area = asked.area if asked else visit.me.area_code or home
-    here = f"/map/{view}"
+    here = f"/map/{view.value}"
+    given = dict(asked.query if asked else visit.request.query_params)
     return visit.show(
         session,
         "analysis.html",
         names=names,
-        problem=problem,
-        view=view,
+        problem=shown.problem,
+        view=view.value,
         asked=asked,
         area=area,
-        form=Filled("filter", dict(asked.query if asked else visit.request.query_params), problem),
-        headings=headings,
-        rows=rows,
-        frame=asked.link(f"/maps/{view}") if asked and not problem else None,
+        form=Filled("filter", given, shown.problem),
+        table=shown.table,
+        places=shown.places,
+        default_points=_default_points(shown.found),
+        frame=asked.link(f"/maps/{view.value}") if asked and not shown.problem else None,
         crumbs=[
-            (asked.link(here, area=code, level=_below(code).value), name)
+            (asked.link(here, area=code, level=_below(code).value, span=None, week=None), name)
             for code, name in names.above(area)
             if asked and (visit.me.area_code is None or visit.me.scope.covers(code))
         ],
         levels=[
-            (level.value, visit.words.of("level", level))
-            for level in TOP_DOWN
-            if area and not is_above(level, level_of(area))
+            (asked.link(here, level=level.value, span=None, week=None), words.of("level", level), level.value)
+            for level in _levels(names, area)
+            if asked
         ],
-        views=[
-            (f"/map/{name}", words, name == view)
-            for name, words in (
-                ("hotspots", visit.words("Hotspots")),
-                ("responses", visit.words("Response times")),
-                ("recurrences", visit.words("Recurrent places")),
-            )
-        ],
+        views=_views(visit, view),
+        choices=_choices(words, view),
         grids=_grids(session, visit, area, asked),
-        metrics=visit.words.options({"hotspots": "hotspot", "responses": "response"}[view])
-        if metrics
-        else [],
-        few=FEW_CASES if view == "hotspots" else FEW_ANSWERS,
+        folded=any(given.get(name) for name in ("grade", "channel", "edition", "before_from", "classes")),
+        few=FEW_CASES,
     )
+
+
+def _answered(session: ReadOnly, visit: Visit, view: View, home: str, names: Names) -> _Shown:
+    asked: Asked | None = None
+    try:
+        asked = _asked(session, visit, view, home)
+        found = analysis.found(session, visit.me.scope, asked.window, asked.wish, now=visit.now)
+    except InvalidInput as wrong:
+        return _Shown(asked=asked, problem=wrong)
+    if view is View.RECURRENCES:
+        return _Shown(asked, found, places=_places(found, asked, names))
+    return _Shown(asked, found, numbers(found, asked.wish, visit.words))
+
+
+def _places(found: Found, asked: Asked, names: Names) -> list[Place]:
+    words = names.words
+    places = []
+    for row in found.cells.to_dict("records"):
+        gap = row["mean_gap_days"]
+        cells = (
+            f"×{int(row['times'])}",
+            local_day(row["first_at"]).isoformat(),
+            local_day(row["last_at"]).isoformat(),
+            "-" if np.isnan(gap) else words("{days} days", days=_number(gap)),
+            str(int(row["open"])),
+        )
+        places.append(
+            Place(
+                names.category(row["category"]),
+                names.place(row["grid_code"]),
+                f"/incidents/{row['numbers'][-1]}",
+                cells,
+                asked.cases(row["grid_code"], category=row["category"]),
+            )
+        )
+    return places
+
+
+def _default_points(found: Found | None) -> list[tuple[str, int]]:
+    """Return (name or coordinate, incidents) of the points that hold many unrelated incidents."""
+    if found is None or found.default_points is None:
+        return []
+    rows = found.default_points.drop(columns="geometry").to_dict("records")
+    return [(row["name"] or f"{row['lon']:.5f}, {row['lat']:.5f}", int(row["n"])) for row in rows]
+
+
+def _views(visit: Visit, view: View) -> list[tuple[str, str, bool]]:
+    words = visit.words
+    known = [
+        (View.HOTSPOTS, words("Hotspots")),
+        (View.RESPONSES, words("Response times")),
+        (View.RECURRENCES, words("Recurrent places")),
+    ]
+    if visit.me.role in DUTY_KEEPERS:
+        known.append((View.COVERAGE, words("Coverage")))
+    return [(f"/map/{one.value}", text, one is view) for one, text in known]
+
+
+def _choices(words: Any, view: View) -> dict[str, list[tuple[str, str]]]:
+    """Return the options of each choice that a view offers, as (value, words)."""
+    classes = [(Classes.FIXED, words("Fixed classes")), (Classes.QUANTILE, words("Quantile classes"))]
+    against = [
+        (Against.PREVIOUS, words("with the period before")),
+        (Against.LAST_YEAR, words("with the year before")),
+        (Against.OWN, words("with a period of one's own")),
+    ]
+    cases = {"grade": words.options("grade"), "channel": words.options("channel")}
+    if view is View.HOTSPOTS:
+        names = indicator_names(words)
+        layers = [
+            (Layer.GI, words("Hot and cold spots (Gi*)")),
+            (Layer.MORAN, words("Clusters and outliers (local Moran)")),
+            (Layer.DENSITY, words("Density surface")),
+            (Layer.EMERGING, words("Emerging hot spots")),
+        ]
+        metrics = [(metric, names[metric]) for metric in HotspotMetric]
+        return {"metric": metrics, "layer": layers, "classes": classes, "compare": against, **cases}
+    if view is View.RESPONSES:
+        rates = rate_names(words)
+        steps: list[tuple[str, str]] = [
+            (metric.value, words.of("response", metric)) for metric in ResponseMetric
+        ]
+        stats = [
+            (Statistic.MEDIAN, words("Median")),
+            (Statistic.P90, words("P90")),
+            (Statistic.OVERDUE, words("Overdue share")),
+        ]
+        times = [(TimeKind.NATURAL, words("Natural time")), (TimeKind.WORKING, words("Working time"))]
+        return {
+            "metric": [*steps, *((rate.value, rates[rate]) for rate in Rate)],
+            "stat": stats,
+            "time": times,
+            "classes": classes,
+            "compare": against,
+            **cases,
+        }
+    if view is View.COVERAGE:
+        return {
+            "metric": [(Gap.POSTS, words("Empty posts")), (Gap.LEADS, words("Categories without a lead"))]
+        }
+    return cases
+
+
+def _levels(names: Names, area: str) -> list[GridLevel]:
+    """Return the levels that an area can be shown at: its own and those below that the grid has."""
+    lengths = {len(code) for code in names.areas if code.startswith(area)}
+    return [
+        level
+        for level in TOP_DOWN
+        if area and not is_above(level, level_of(area)) and CODE_LENGTH[level] in lengths
+    ]
 
 
 def _below(code: str) -> GridLevel:
@@ -259,7 +296,7 @@ def _grids(session: ReadOnly, visit: Visit, area: str, asked: Asked | None) -> l
     return [*known, *older]
 
 
-def _asked(session: ReadOnly, visit: Visit, metrics: Any, district: str) -> Asked:
+def _asked(session: ReadOnly, visit: Visit, view: View, district: str) -> Asked:
     """Return what the address asks for, defaults filled in. Raises `InvalidInput` naming the field.
 
     A department sees its own cases wherever in its district they lie.
@@ -274,23 +311,36 @@ def _asked(session: ReadOnly, visit: Visit, metrics: Any, district: str) -> Aske
     until = until or datetime.combine(today + timedelta(days=1), time(), SHANGHAI).astimezone(UTC)
     since = since or until - timedelta(days=_DAYS)
     level = _choice(GridLevel, text_of(given, "level") or _below(area).value, "level")
-    query = {
-        "area": area,
-        "level": level.value,
-        "category": text_of(given, "category") or "",
-        "from": local_day(since).isoformat(),
-        "to": local_day(until - timedelta(microseconds=1)).isoformat(),
-    }
-    if metrics is not None:
-        query["metric"] = _choice(metrics, text_of(given, "metric") or _FIRST[metrics]).value
+    grade, channel = text_of(given, "grade"), text_of(given, "channel")
+    wish = analysis.wished(view, {name: text_of(given, name) for name in ("metric", *_LOOKS)}, since, until)
+    query = {"area": area, "level": level.value, "metric": wish.metric}
+    if view is not View.COVERAGE:
+        query |= {
+            "category": text_of(given, "category") or "",
+            "from": local_day(since).isoformat(),
+            "to": local_day(until - timedelta(microseconds=1)).isoformat(),
+            "grade": grade or "",
+            "channel": channel or "",
+        }
+        query |= {name: text_of(given, name) or "" for name in _LOOKS}
     wanted = text_of(given, "edition")
     on = editions.to_count_on(session, wanted, area, on=today)
     if wanted and on is not None:
         query["edition"] = wanted
-    return Asked(Window(area, level, since, until, query["category"] or None, on), area, query)
+    window = Window(
+        area,
+        level,
+        since,
+        until,
+        query.get("category") or None,
+        on,
+        grade=_choice(Grade, grade, "grade") if grade else None,
+        channel=_choice(Channel, channel, "channel") if channel else None,
+    )
+    return Asked(window, wish, area, query)
 
 
-def _choice(kind: Any, code: str, name: str = "metric") -> Any:
+def _choice(kind: Any, code: str, name: str) -> Any:
     try:
         return kind(code)
     except ValueError:
@@ -300,10 +350,4 @@ def _choice(kind: Any, code: str, name: str = "metric") -> Any:
 
 
 def _number(value: float) -> str:
-    if np.isnan(value):
-        return "-"
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
-
-
-def _day(at: datetime) -> str:
-    return local_day(at).isoformat()

@@ -18,7 +18,7 @@ from gis.errors import CityError, InvalidInput
 from grids import register
 from grids.register import Filters, Page
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import require_area
 
 __all__ = ["router"]
@@ -73,17 +73,19 @@ def _areas(
 
 def _filters(query: QueryParams) -> Filters:
     """Return the filters of an address. Raises `InvalidInput` naming the field that cannot be used."""
-    status, grade = text_of(query, "status"), text_of(query, "grade")
+    status, grade, channel = (text_of(query, name) for name in ("status", "grade", "channel"))
     return Filters(
         area=text_of(query, "area"),
         statuses=(_member(IncidentStatus, status, "status"),) if status else (),
         category=text_of(query, "category"),
         grade=_member(Grade, grade, "grade") if grade else None,
+        channel=_member(Channel, channel, "channel") if channel else None,
         since=day_of(query, "from"),
         until=day_of(query, "to", after=1),
         text=text_of(query, "q"),
         open_only=query.get("open") == "1",
         overdue_only=query.get("overdue") == "1",
+        counted_only=query.get("counted") == "1",
     )
 
 

@@ -25,6 +25,7 @@ from grids.acts.onekey import Proposal
 from grids.casefile import CaseFile
 from grids.duty import powers
 from grids.offers import Action
+from grids.places.marks import mark_of
 from grids.rules.calendar import local_day
 from grids.rules.grading import STATED, RaiseReason
 from grids.rules.lifecycle import INCIDENT
@@ -78,6 +79,7 @@ def incident_page(
         place=_place(session, visit, incident),
         keepers=keepers_of(session, visit, incident),
         near=near_incident(session, visit, incident),
+        recurs=mark_of(session, visit.me.scope, incident),
         mask=mask_phone,
         powers=powers.of_case(session, incident.category_code, incident.grid_code, on=local_day(visit.now)),
         whistle_of={key: w for w in case.whistles for key in (w.id, w.number)},

@@ -82,6 +82,13 @@ def _sections(words: Words) -> tuple[_Section, ...]:
         ),
         _Section(words("Analysis"), (_Page("/map/hotspots", words("Analysis"), ("/map/",)),)),
         _Section(
+            words("Problem points"),
+            (
+                _Page("/points", words("Problem points"), ("/points/",), _works),
+                _Page("/campaigns", words("Campaigns"), ("/campaigns/",), _works),
+            ),
+        ),
+        _Section(
             words("Rules"),
             (
                 _Page("/coverage", words("Coverage"), (), lambda me: me.role in DUTY_KEEPERS),

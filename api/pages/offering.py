@@ -53,6 +53,7 @@ _WITH = {
 _LATER = frozenset(
     {
         "deny_presence",
+        "dismiss",
         "merge",
         "refuse",
         "refuse_extension",

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api.routes import (
     calendar,
+    campaigns,
     departments,
     disputes,
     duties,
@@ -25,12 +26,15 @@ from api.routes import (
     onekey,
     papers,
     pauses,
+    places,
     powers,
     presence,
+    rain,
     returns,
     scores,
     slips,
     tasks,
+    tiles,
     whistles,
 )
 
@@ -62,6 +66,10 @@ for part in (
     measures,
     metrics,
     maps,
+    tiles,
+    places,
+    campaigns,
+    rain,
     messages,
     jobs,
     health,

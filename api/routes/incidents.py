@@ -29,7 +29,7 @@ from grids import casefile, register
 from grids.acts import callbacks, incidents, joint, whistles
 from grids.register import Filters
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import Channel, IncidentStatus
 
 __all__ = ["router"]
 
@@ -65,6 +65,7 @@ def list_incidents(
     status: Annotated[list[IncidentStatus] | None, Query(max_length=12)] = None,
     category: Category = None,
     grade: Grade | None = None,
+    channel: Channel | None = None,
     since: From = None,
     until: To = None,
     bbox: Bbox = None,
@@ -80,6 +81,7 @@ def list_incidents(
         statuses=tuple(status or ()),
         category=category,
         grade=grade,
+        channel=channel,
         since=moment_from(since, "from"),
         until=moment_from(until, "to", end=True),
         bbox=bbox,

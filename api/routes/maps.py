@@ -1,93 +1,75 @@
-"""Maps as pages: the figures of `grids.measures` drawn by `maps`, one document that asks only for our files.
-
-A map is shown in a frame of a page of ours. Its policy puts it into a sandbox, so that nothing in it could read
-a cookie or act for the reader even if something ran that should not; and because a sandbox has no origin of its
-own, the policy names ours.
-"""
+"""Maps: the figures of `grids.measures` drawn by `maps`, given as `api.routes.mapsheet` tells."""
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import geopandas as gpd
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
 
+from api import analysis
+from api.analysis import Against, Classes, Gap, Layer, Links, Statistic, View
 from api.deps import Now, PageMe, ReadOnly, Words
-from api.problems import BadRequest, answers
+from api.i18n import Words as InWords
+from api.problems import answers
+from api.routes.mapsheet import Sheet
 from api.routes.query import Area
 from api.routes.window import Figures, MapChosen
 from gis.errors import InvalidInput
 from grids import atlas, measures
 from grids.ground import editions
-from grids.measures import HotspotMetric, ResponseMetric
+from grids.measures import HotspotMetric, ResponseMetric, TimeKind
 from grids.rules.calendar import local_day
 from grids.rules.levels import child_level
-from grids.rules.permissions import require_area
-from maps import Assets, GridMap, area_map, hotspot_map, page, recurrence_map, response_map, say_grid
+from grids.rules.permissions import DUTY_KEEPERS, Actor, require_area, require_role
+from maps import GridMap, area_map, recurrence_map, say_grid
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/maps", tags=["maps"], default_response_class=HTMLResponse)
 
-ASSETS = Assets(Path(__file__).resolve().parents[1] / "static")
 ANSWERS = answers(404, 422, 503)
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_STEPS = "accept, respond, arrive or handle; or a rate: overdue, on_time, rework, returned or reopened"
+_Day = Annotated[str | None, Query(max_length=10, description="a day, such as 2026-11-21")]
 
 
-def _sheet(request: Request, download: bool = False) -> Callable[[GridMap, str], HTMLResponse]:
-    """Return what makes a page of a map, or with `download` a file that opens from a disk."""
-
-    def make(drawn: GridMap, name: str) -> HTMLResponse:
-        if download:
-            response = HTMLResponse(page(drawn, ASSETS, standalone=True))
-            response.headers["Content-Disposition"] = _attachment(f"{name}.html")
-            response.headers["Content-Security-Policy"] = "sandbox allow-scripts"
-            return response
-        nonce = secrets.token_urlsafe(16)
-        response = HTMLResponse(page(drawn, ASSETS, nonce=nonce))
-        response.headers["Content-Security-Policy"] = policy(_origin(request), nonce)
-        return response
-
-    return make
-
-
-Sheet = Annotated[Callable[[GridMap, str], HTMLResponse], Depends(_sheet)]
-
-
-def policy(origin: str, nonce: str) -> str:
-    """Return the policy of a map's page."""
-    return (
-        "sandbox allow-scripts allow-popups allow-top-navigation-by-user-activation; default-src 'none'; "
-        f"script-src 'nonce-{nonce}' {origin}; style-src {origin} 'unsafe-inline'; img-src {origin} data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    )
+def _shown(
+    layer: Annotated[Layer | None, Query(description="beside the counts")] = None,
+    classes: Annotated[Classes | None, Query(description="fixed ones compare over time")] = None,
+    stat: Annotated[Statistic | None, Query(description="of a time")] = None,
+    time: Annotated[TimeKind | None, Query(description="all minutes, or those of office hours")] = None,
+    compare: Annotated[Against | None, Query(description="draw the change from that period")] = None,
+    before_from: _Day = None,
+    before_to: _Day = None,
+    span: Annotated[
+        str | None, Query(pattern="^[0-9]{1,3}$", description="weeks of the slider's window")
+    ] = None,
+    week: _Day = None,
+) -> dict[str, str | None]:
+    """Return how a map looks, as far as the address says."""
+    return {
+        "layer": layer,
+        "classes": classes,
+        "stat": stat,
+        "time": time,
+        "compare": compare,
+        "before_from": before_from,
+        "before_to": before_to,
+        "span": span,
+        "week": week,
+    }
 
 
-def _origin(request: Request) -> str:
-    """Return our own address as the reader wrote it; what is no host never gets into a header."""
-    host = request.url.netloc
-    if not _HOST.fullmatch(host):
-        raise BadRequest("bad_host", "the Host of this request is not the name of one")
-    return f"{request.url.scheme}://{host}"
-
-
-def _attachment(name: str) -> str:
-    """Return the header by which a browser keeps a file under a name of any letters (RFC 6266)."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+Shown = Annotated[dict[str, str | None], Depends(_shown)]
 
 
 @router.get("/area", responses=ANSWERS)
-def area(
-    me: PageMe, session: ReadOnly, now: Now, words: Words, sheet: Sheet, area: Area = None
-) -> HTMLResponse:
+def area(me: PageMe, session: ReadOnly, now: Now, words: Words, sheet: Sheet, area: Area = None) -> Response:
     """Draw an area: its grids, what is open in them, and what keeps coming back."""
     code = area or me.area_code
     if code is None:
@@ -104,7 +86,7 @@ def area(
         as_of=now,
         title=atlas.grid(session, code, on=local_day(now)).name,
     )
-    return sheet(drawn, f"area-{code}")
+    return sheet(drawn, "area", code, cases.drop(columns="url"))
 
 
 def _named(rows: gpd.GeoDataFrame, words: Words) -> gpd.GeoDataFrame:
@@ -122,23 +104,12 @@ def hotspots(
     words: Words,
     sheet: Sheet,
     chosen: MapChosen,
+    shown: Shown,
     metric: Annotated[HotspotMetric, Query()] = HotspotMetric.COUNT,
-) -> HTMLResponse:
-    """Draw where incidents gather, and which grids are hot beyond chance."""
-    cells = measures.hotspots(session, me.scope, chosen.window, metric)
-    drawn = hotspot_map(
-        cells,
-        metric.value,
-        level=chosen.window.level.value,
-        period=chosen.days,
-        category=words.name(chosen.category) or None,
-        drill_url=_drill(chosen, "/map/hotspots", metric.value),
-        list_url=_cases(chosen),
-        words=words,
-        as_of=now,
-    )
-    _say_grid(drawn, session, chosen, words)
-    return sheet(drawn, f"hotspots-{chosen.area}")
+) -> Response:
+    """Draw where incidents gather, and which grids are beyond chance; with a slider over the weeks."""
+    drawn, cells = _drawn(session, me, now, words, chosen, View.HOTSPOTS, {**shown, "metric": metric})
+    return sheet(drawn, "hotspots", chosen.area, cells)
 
 
 @router.get("/responses", responses=ANSWERS)
@@ -149,32 +120,64 @@ def responses(
     words: Words,
     sheet: Sheet,
     chosen: MapChosen,
-    metric: Annotated[ResponseMetric, Query()] = ResponseMetric.HANDLE,
-) -> HTMLResponse:
-    """Draw how long a step took: the median by grid."""
-    cells = measures.responses(session, me.scope, chosen.window, metric, now=now)
-    drawn = response_map(
-        cells,
-        metric.value,
-        level=chosen.window.level.value,
-        period=chosen.days,
+    shown: Shown,
+    metric: Annotated[str, Query(max_length=20, description=_STEPS)] = ResponseMetric.HANDLE,
+) -> Response:
+    """Draw how long a step took, or how often something went wrong, by grid."""
+    drawn, cells = _drawn(session, me, now, words, chosen, View.RESPONSES, {**shown, "metric": metric})
+    return sheet(drawn, "responses", chosen.area, cells)
+
+
+@router.get("/coverage", responses=ANSWERS)
+def coverage(
+    me: PageMe,
+    session: ReadOnly,
+    now: Now,
+    words: Words,
+    sheet: Sheet,
+    chosen: MapChosen,
+    metric: Annotated[Gap, Query(description="what is missing")] = Gap.POSTS,
+) -> Response:
+    """Draw which posts nobody holds, or which categories nobody leads, by grid."""
+    require_role(me, DUTY_KEEPERS)
+    drawn, cells = _drawn(session, me, now, words, chosen, View.COVERAGE, {"metric": metric})
+    return sheet(drawn, "coverage", chosen.area, cells)
+
+
+def _drawn(
+    session: ReadOnly,
+    me: Actor,
+    now: datetime,
+    words: InWords,
+    chosen: Figures,
+    view: View,
+    given: Mapping[str, str | None],
+) -> tuple[GridMap, gpd.GeoDataFrame]:
+    window = chosen.window
+    wish = analysis.wished(view, given, window.since, window.until)
+    answer = analysis.found(session, me.scope, window, wish, now=now)
+    drawn = analysis.drawn(
+        answer,
+        window,
+        wish,
         category=words.name(chosen.category) or None,
-        drill_url=_drill(chosen, "/map/responses", metric.value),
-        list_url=_cases(chosen),
         words=words,
         as_of=now,
+        links=_links(chosen, view, given),
     )
-    _say_grid(drawn, session, chosen, words)
-    return sheet(drawn, f"responses-{chosen.area}")
+    if view is not View.COVERAGE:
+        _say_grid(drawn, session, chosen, words)
+    return drawn, answer.cells
 
 
 @router.get("/recurrences", responses=ANSWERS)
 def recurrences(
     me: PageMe, session: ReadOnly, now: Now, words: Words, sheet: Sheet, chosen: MapChosen
-) -> HTMLResponse:
+) -> Response:
     """Draw the places where the same trouble comes back."""
+    places = measures.recurrences(session, me.scope, chosen.window)
     drawn = recurrence_map(
-        _named(measures.recurrences(session, me.scope, chosen.window), words),
+        _named(places, words),
         atlas.areas(
             session,
             level=chosen.window.level,
@@ -188,7 +191,7 @@ def recurrences(
         as_of=now,
     )
     _say_grid(drawn, session, chosen, words)
-    return sheet(drawn, f"recurrences-{chosen.area}")
+    return sheet(drawn, "recurrences", chosen.area, places)
 
 
 def _say_grid(drawn: GridMap, session: ReadOnly, chosen: Figures, words: Words) -> None:
@@ -196,25 +199,35 @@ def _say_grid(drawn: GridMap, session: ReadOnly, chosen: Figures, words: Words) 
     say_grid(drawn, words, number, editions.get(session, number).name if number else "")
 
 
-def _cases(chosen: Figures) -> str | None:
-    """Return the address of the list of the cases behind a grid's figure; none counts on another grid."""
-    if chosen.window.edition is not None:
-        return None
-    return f"/dispatch?area={{code}}&{urlencode(_period(chosen))}"
-
-
-def _drill(chosen: Figures, path: str, metric: str) -> str | None:
-    """Return the address of the same map one level below a grid, None at the lowest level."""
-    below = child_level(chosen.window.level)
+def _links(chosen: Figures, view: View, given: Mapping[str, str | None]) -> Links:
+    """Return where a grid leads: the same map a level below, and the list of the cases behind its figure."""
+    window = chosen.window
+    if view is View.COVERAGE:
+        period: dict[str, str] = {}
+        cases: str | None = "/coverage?area={code}"
+    else:
+        period = _period(chosen)
+        # cases are listed by the cells of their time
+        cases = f"/dispatch?area={{code}}&{urlencode(period)}&counted=1" if window.edition is None else None
+    below = child_level(window.level)
     if below is None:
-        return None
-    asked = {"level": below.value, "metric": metric, **_period(chosen)}
-    return f"{path}?area={{code}}&{urlencode(asked)}"
+        return Links(None, cases)
+    further = {name: str(value) for name, value in given.items() if value and name not in _OF_THE_SLIDER}
+    asked = {"level": below.value, **further, **period}
+    return Links(f"/map/{view.value}?area={{code}}&{urlencode(asked)}", cases)
+
+
+_OF_THE_SLIDER = ("span", "week")
 
 
 def _period(chosen: Figures) -> dict[str, str]:
     first, last = chosen.days
     asked = {"from": first.isoformat(), "to": last.isoformat()}
     window = chosen.window
-    further = {"category": window.category, "edition": window.edition}
+    further = {
+        "category": window.category,
+        "edition": window.edition,
+        "grade": window.grade,
+        "channel": window.channel,
+    }
     return asked | {name: str(value) for name, value in further.items() if value is not None}

@@ -16,7 +16,9 @@ from grids.ground import editions
 from grids.measures import Window
 from grids.rules.calendar import local_day
 from grids.rules.codes import level_of
+from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel, child_level
+from grids.rules.lifecycle import Channel
 from grids.rules.permissions import Actor, require_area
 from grids.tables import Category as CategoryRow
 
@@ -50,6 +52,8 @@ class Asked:
     since: str | None
     until: str | None
     edition: str | None
+    grade: Grade | None
+    channel: Channel | None
 
 
 def _asked(
@@ -66,8 +70,10 @@ def _asked(
             "now), or the number of an edition",
         ),
     ] = None,
+    grade: Annotated[Grade | None, Query(description="of the cases")] = None,
+    channel: Annotated[Channel | None, Query(description="the way they came in")] = None,
 ) -> Asked:
-    return Asked(area, level, category, since, until, edition)
+    return Asked(area, level, category, since, until, edition, grade, channel)
 
 
 def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figures:
@@ -91,6 +97,8 @@ def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figur
             until=end,
             category=asked.category,
             edition=editions.to_count_on(session, asked.edition, chosen, on=local_day(now)),
+            grade=asked.grade,
+            channel=asked.channel,
         ),
         area=chosen,
         category=directory.category(session, asked.category) if asked.category else None,

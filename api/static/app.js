@@ -47,6 +47,17 @@
     });
   });
 
+  // the address is the whole question: who copies it hands on what is shown (browsers allow it on https only)
+  document.querySelectorAll("[data-copy-link]").forEach((button) => {
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener("click", () => navigator.clipboard.writeText(location.href).then(() => {
+      const words = button.textContent;
+      button.textContent = button.dataset.done;
+      setTimeout(() => { button.textContent = words; }, 2000);
+    }));
+  });
+
   // a file that the server would refuse is not sent first
   document.addEventListener("change", (event) => {
     const most = Number(event.target.dataset.mostBytes);

@@ -8,9 +8,12 @@
  * drawing  {title, subtitle, notes, view, limits, language, words, credits, tiles, layers, legend}
  *          view, limits: [west, south, east, north] in degrees
  *          layout: "listed" for a list beside the map (faults.js)
- * layers   {kind: "cells", id, look, fills, columns, links: [{href, text}], rows:
+ * layers   {kind: "cells", id, look, fills, columns, links: [{href, text}], drill: address with {code} | null, rows:
  *             [[code, name, short name | 0, value text | 0, outline, [x, y, r], step, flags, [values]]]}
- *          {kind: "outline", id, look, outline}
+ *             flags: 1 small sample, 2 hot, 4 cold. look: "clear" shows what lies below
+ *          {kind: "outline", id, look, outline}   look: own, hot or cold
+ *          {kind: "image", id, image: a PNG as data:, box: [west, south, east, north]}
+ *          {kind: "signs", id, signs: {name: strokes in a box of 24}, spots: [[x, y, name, 1 hot | 0 cold]]}
  *          {kind: "incidents", id, urgencies, columns, rows: [{at, urgency, badge, title, values, href}]}
  *          {kind: "recurrences", id, columns, rows: [{at, icon, times, title, values, href}]}
  *          {kind: "dots", id, dots: [[x, y, radius in tenths of a pixel]]}
@@ -18,13 +21,15 @@
  *          hidden: not shown before somebody asks for it
  * outline  polygons of rings of [x, y, dx, dy, ...] in millionths of a degree
  * legend   [{title, layer | null, items: [{swatch, text, ...}], note, choices}]
+ *          swatch: fill, nodata, dots, hot, cold, sign (with sign, hot) and others
  *          choices: {columns: [{title, note, layers}], rows: [[name, text of each column]]}: one column is shown
+ * weeks    what weeks.js shows below the map
  */
 (function () {
   "use strict";
 
   const INK = "#1B1B1F", NO_DATA = "#8A8A93", DISC = "#1F3A5F", RING = "#0F6B78";
-  const SMALL = 1, HOT = 2;
+  const SMALL = 1;
   const SVG = "http://www.w3.org/2000/svg";
   const CARD = { maxWidth: 280, minWidth: 180, autoPanPadding: [12, 12] };
   const CLUSTER_PX = 46, MOST_LABELS = 60, FULL_NAMES_FROM = 15;
@@ -34,6 +39,7 @@
     own: { color: "#5B6B82", weight: 1, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 1 },
     plan: { color: DISC, weight: 1.8, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 0.95 },
     faded: { color: "#A3ABB8", weight: 1, opacity: 0.8, fillColor: "#F4F5F7", fillOpacity: 0.75 },
+    clear: { color: "#6E6876", weight: 0.8, opacity: 0.75, fillColor: "#FFFFFF", fillOpacity: 0 },
   };
   const SHAPES = {
     triangle: "M16 2.5 30 28.5H2Z",
@@ -78,6 +84,9 @@
     Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
     return node;
   }
+
+  // Words with {named} places, filled as text.
+  const filled = (text, facts) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in facts ? facts[name] : whole));
 
   function link(href, text) {
     if (!/^\/(?![/\\])[^\x00-\x20\x7f\\]*$/.test(href || "")) return null;
@@ -139,6 +148,7 @@
 
   /* ---- marks: hatch, dots, shapes --------------------------------------------------------------------- */
 
+  const isDark = (fill) => [1, 3, 5].reduce((sum, at, part) => sum + parseInt(fill.slice(at, at + 2), 16) * [0.3, 0.59, 0.11][part], 0) < 130;
   const pattern = (name) => "url(#gw-" + name + ")";
 
   // Patterns live in one hidden drawing: every fill, on the map and in the legend, refers to them.
@@ -147,9 +157,9 @@
     const hatch = svg("pattern", { id: "gw-nodata", patternUnits: "userSpaceOnUse", width: 7, height: 7, patternTransform: "rotate(45)" });
     hatch.append(svg("rect", { width: 7, height: 7, fill: "#FFFFFF" }), svg("rect", { width: 2.4, height: 7, fill: NO_DATA }));
     root.append(hatch);
-    fills.forEach((fill, step) => {
-      const dots = svg("pattern", { id: "gw-dots-" + step, patternUnits: "userSpaceOnUse", width: 8, height: 8 });
-      const dark = step >= fills.length - 2 && fills.length > 2;
+    fills.forEach((fill) => {
+      const dots = svg("pattern", { id: "gw-dots-" + fill.slice(1), patternUnits: "userSpaceOnUse", width: 8, height: 8 });
+      const dark = isDark(fill);
       dots.append(svg("rect", { width: 8, height: 8, fill }));
       [[2, 2], [6, 6]].forEach(([cx, cy]) => dots.append(svg("circle", { cx, cy, r: 1, fill: dark ? "#FFFFFF" : INK, "fill-opacity": dark ? 0.75 : 0.5 })));
       root.append(dots);
@@ -159,7 +169,7 @@
 
   function cellFill(fills, step, flags) {
     if (step < 0) return pattern("nodata");
-    return flags & SMALL ? pattern("dots-" + step) : fills[step];
+    return flags & SMALL ? pattern("dots-" + fills[step].slice(1)) : fills[step];
   }
 
   function badge(name, x, y) {
@@ -204,6 +214,16 @@
     return root;
   }
 
+  function sign(strokes, hot, size) {
+    const root = svg("svg", { viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true" });
+    root.append(
+      svg("circle", { cx: 12, cy: 12, r: 11.4, fill: "#FFF" }),
+      svg("circle", { cx: 12, cy: 12, r: 10.2, fill: hot ? INK : "#FFF", stroke: INK, "stroke-width": 1.6 }),
+      svg("path", { d: strokes, transform: "translate(2.4 2.4) scale(0.8)", fill: "none", stroke: hot ? "#FFF" : INK, "stroke-width": 2.6, "stroke-linecap": "round", "stroke-linejoin": "round" }),
+    );
+    return root;
+  }
+
   function ring() {
     const root = svg("svg", { viewBox: "0 0 24 24", width: 24, height: 24, "aria-hidden": "true" });
     root.append(
@@ -232,22 +252,35 @@
 
   /* ---- layers ----------------------------------------------------------------------------------------- */
 
+  // How a cell of a step looks; those of dark steps have a light border.
+  function painted(fills, step, flags) {
+    const dark = step >= 0 && isDark(fills[step]);
+    return { fillColor: cellFill(fills, step, flags), color: dark ? "#FFFFFF" : LOOKS.area.color, opacity: dark ? 0.6 : LOOKS.area.opacity };
+  }
+
   function cells(state, layer) {
     const group = L.featureGroup();
     layer.rows.forEach((row) => {
-      const look = { ...LOOKS[layer.look] };
-      if (layer.look === "area") {
-        look.fillColor = cellFill(layer.fills, row[6], row[7]);
-        if (row[6] >= 3) { look.color = "#FFFFFF"; look.opacity = 0.6; }
-      }
+      const look = { ...LOOKS[layer.look], ...(layer.look === "area" ? painted(layer.fills, row[6], row[7]) : {}) };
       const shape = L.polygon(rings(row[4]), { ...look, smoothFactor: 0.6 });
       shape.gwRow = row;
       group.addLayer(shape);
-      state.labels.push({ row, group, quiet: layer.look === "faded", first: layer.look === "own", value: row[3] });
+      const label = { row, group, quiet: layer.look === "faded", first: layer.look === "own", value: row[3] };
+      state.labels.push(label);
+      if (layer.look === "area") state.cells.push({ row, shape, label });
     });
     if (!layer.columns.length && !layer.links.length) return group;
     const columns = layer.columns;
     state.hover(group, (shape) => card(shape.gwRow[1], columns, shape.gwRow[8], []));
+    // who points has read the facts already: a click leads a level down; who taps reads them first
+    const onward = (shape) => link(layer.drill.replace("{code}", encodeURIComponent(shape.gwRow[0])), "");
+    if (layer.drill && state.points) {
+      group.on("click", (event) => {
+        const node = onward(event.propagatedFrom || event.layer);
+        if (node) node.click();
+      });
+      return group;
+    }
     group.bindPopup((shape) => {
       const code = encodeURIComponent(shape.gwRow[0]);
       const links = layer.links.map((one) => ({ href: one.href.replace("{code}", code), text: one.text }));
@@ -257,8 +290,8 @@
   }
 
   function outline(layer) {
-    const lines = layer.look === "hot"
-      ? [{ color: "#FFFFFF", weight: 5.5, opacity: 0.95 }, { color: INK, weight: 2.6, opacity: 1 }]
+    const lines = layer.look === "hot" || layer.look === "cold"
+      ? [{ color: "#FFFFFF", weight: 5.5, opacity: 0.95 }, { color: INK, weight: 2.6, opacity: 1, dashArray: layer.look === "cold" ? "6 5" : null, lineCap: "butt" }]
       : [{ color: "#FFFFFF", weight: 8, opacity: 0.9 }, { color: DISC, weight: 4, opacity: 1 }];
     const shape = rings(layer.outline);
     return L.layerGroup(lines.map((line) => L.polygon(shape, { ...line, fill: false, interactive: false, smoothFactor: 0.6 })));
@@ -274,6 +307,21 @@
       state.quiet = L.canvas({ pane: name });
     }
     return { pane: name, renderer: state.quiet, interactive: false };
+  }
+
+  // A surface lies below the cells, whose bounds show on it.
+  function image(state, layer) {
+    if (!state.map.getPane("gwSurface")) state.map.createPane("gwSurface").style.zIndex = 380;
+    return L.imageOverlay(layer.image, box(layer.box), { pane: "gwSurface", opacity: 0.92, alt: "" });
+  }
+
+  function signs(state, layer) {
+    const group = L.layerGroup(layer.spots.map(([x, y, name, hot]) => L.marker(degrees([x, y]), {
+      icon: L.divIcon({ html: sign(layer.signs[name], hot, 22), className: "gw-mark", iconSize: [22, 22], iconAnchor: [11, 11] }),
+      keyboard: false, interactive: false,
+    })));
+    state.marks.push(() => (state.map.hasLayer(group) ? group.getLayers().map((icon) => [icon.getLatLng(), 12, 12, 12]) : []));
+    return group;
   }
 
   function dots(state, layer) {
@@ -467,8 +515,16 @@
     const rect = (fill, stroke, weight) => svg("rect", { x: 2, y: 2, width: 30, height: 18, fill, stroke, "stroke-width": weight });
     if (item.swatch === "fill") root.append(rect(item.fill, "#6E6876", 0.8));
     else if (item.swatch === "nodata") root.append(rect(pattern("nodata"), "#6E6876", 0.8));
-    else if (item.swatch === "dots") root.append(rect(pattern("dots-" + item.step), "#6E6876", 0.8));
+    else if (item.swatch === "dots") root.append(rect(pattern("dots-" + drawing.fills[item.step].slice(1)), "#6E6876", 0.8));
     else if (item.swatch === "hot") root.append(rect("#FFFFFF", INK, 2.6));
+    else if (item.swatch === "cold") {
+      const dashed = rect("#FFFFFF", INK, 2.6);
+      dashed.setAttribute("stroke-dasharray", "5 4");
+      root.append(dashed);
+    } else if (item.swatch === "sign") {
+      const node = sign(item.sign, item.hot, 24);
+      return node;
+    }
     else if (item.swatch === "own") root.append(rect("#FFFFFF", DISC, 3.4));
     else if (item.swatch === "faded") root.append(rect("#F4F5F7", "#A3ABB8", 1.2));
     else if (item.swatch === "plan") root.append(rect("#FFFFFF", DISC, 1.8));
@@ -568,14 +624,17 @@
         section.append(label);
       } else if (part.title) section.append(el("h2", "", part.title));
       const list = el("ul", part.across ? "gw-across" : "");
-      part.items.forEach((item) => {
+      const note = el("p", "gw-note", part.note);
+      const fillList = (items) => list.replaceChildren(...items.map((item) => {
         const line = el("li", item.wide ? "gw-wide" : "");
         line.append(swatch(item, drawing), el("span", "", item.text));
-        list.append(line);
-      });
+        return line;
+      }));
+      fillList(part.items);
       section.append(part.choices ? choices(state, part) : list);
-      if (part.note) section.append(el("p", "gw-note", part.note));
+      if (part.note) section.append(note);
       body.append(section);
+      state.parts.push((items, text) => { fillList(items); note.textContent = text; });
     });
     drawing.notes.forEach((note) => body.append(el("p", "gw-note", note)));
     panel.append(pill, body, shut);
@@ -650,17 +709,21 @@
     const drawing = JSON.parse(document.getElementById(id).textContent);
     const container = map.getContainer(), frame = container.parentElement;
     const words = drawing.words;
-    const painted = drawing.layers.find((layer) => layer.fills && layer.fills.length);
+    const fills = drawing.layers.flatMap((layer) => layer.fills || []);
+    if (drawing.weeks) fills.push(...drawing.weeks.spans.flatMap((span) => span.fills));
+    drawing.fills = (drawing.layers.find((layer) => layer.fills && layer.fills.length) || {}).fills || [];
     drawing.urgencies = (drawing.layers.find((layer) => layer.urgencies) || {}).urgencies || [];
     container.setAttribute("role", "region");
     container.setAttribute("aria-label", words.map + ": " + drawing.title);
-    document.body.prepend(patterns(painted ? painted.fills : []));
+    document.body.prepend(patterns(new Set(fills)));
     if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
       map.options.zoomAnimation = map.options.fadeAnimation = map.options.markerZoomAnimation = false;
     }
-    const state = { map, words, labels: [], marks: [], placers: [], bubbles: [], groups: {}, names: () => {}, hover: hovering(map) };
+    const points = window.matchMedia("(hover: hover)").matches;
+    const state = { map, words, points, labels: [], cells: [], parts: [], marks: [], placers: [], bubbles: [], groups: {}, names: () => {}, hover: hovering(map) };
     if (drawing.layout === "listed") frame.classList.add("gw-listed");
     legend(state, drawing, frame);
+    const begin = drawing.weeks && window.gridwhistle.weeks && window.gridwhistle.weeks(state, drawing, frame);
     map.invalidateSize({ animate: false });
     // room for the controls, so that nothing of the area lies under them
     const narrow = window.matchMedia("(max-width: 719px)").matches;
@@ -672,7 +735,7 @@
     map.setMaxBounds(box(drawing.limits));
     if (drawing.tiles) background(map, drawing);
     drawing.layers.forEach((layer) => {
-      const make = { cells, outline: (_, one) => outline(one), incidents, recurrences, dots, lines, ...window.gridwhistle.kinds }[layer.kind];
+      const make = { cells, outline: (_, one) => outline(one), incidents, recurrences, dots, lines, image, signs, ...window.gridwhistle.kinds }[layer.kind];
       state.groups[layer.id] = make(state, layer);
       if (!layer.hidden) state.groups[layer.id].addTo(map);
     });
@@ -685,10 +748,11 @@
       if (close) close.setAttribute("aria-label", words.close);
     });
     place();
+    if (begin) begin();
     controls(map, drawing, fit, narrow);
     container.dataset.ready = "yes";
   }
 
   // Files that draw further kinds of layers, such as faults.js, add them to `kinds` and build with `tools`.
-  window.gridwhistle = { draw, kinds: {}, tools: { CARD, card, degrees, el, marker, rings, svg } };
+  window.gridwhistle = { draw, kinds: {}, tools: { CARD, card, degrees, el, filled, marker, painted, rings, svg } };
 })();

@@ -18,6 +18,7 @@ from grids.rules.deadlines import RULES, DeadlineKind
 from grids.rules.disputes import DISPUTE
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.machine import Machine
+from grids.rules.places import PLACE
 from grids.rules.profiles import SHIPPED, shipped_profile, shipped_text
 from grids.rules.tasks import TASK
 from grids.rules.whistles import WHISTLE
@@ -45,7 +46,7 @@ def _states() -> str:
         "Made from the tables in `grids/rules`; do not edit. Overdue, late and disputed are marks beside a state,",
         "never states. An act whose state does not change has (same) under to.",
     ]
-    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE):
+    for machine in (INCIDENT, WHISTLE, TASK, DISPUTE, PLACE):
         lines += ["", f"## {machine.name.capitalize()}", "", *_machine(machine)]
     return "\n".join(lines) + "\n"
 

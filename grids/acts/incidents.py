@@ -17,6 +17,7 @@ from grids import atlas, directory
 from grids.acts import callbacks, intake, ladder, regrading
 from grids.acts.case import Case, next_number
 from grids.duty import duties
+from grids.places import finding
 from grids.rules import explanation
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.deadlines import DeadlineKind
@@ -285,6 +286,7 @@ def _accept(
         ladder.begin(case, first, "red" if graded is Grade.RED else "category")
     else:
         ladder.begin(case, level, "by_hand", **explanation.by_whom(case.actor, reason))
+    finding.look_at_report(case.session, incident, case.now)
 
 
 def _responsible(case: Case, category: Category) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from grids.demo.incidents import write_numbers, write_year
 from grids.demo.names import name_areas
 from grids.demo.people import DemoLogin, Staff, hire
 from grids.demo.places import GARAGE, Gazetteer, spot_names
+from grids.demo.points import tell_of_points
+from grids.demo.rain import write_rain
 from grids.demo.scales import SIZES, UNFINISHED, Scale
 from grids.demo.scenes import other_cell
 from grids.demo.sendings import send
@@ -119,8 +121,8 @@ def make(
     size = SIZES[scale]
     tell = progress or (lambda _done, _total, _what: None)
     tell(0, size.incidents, "ground")
-    on_ground, in_posts, in_year = (
-        np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(3)
+    on_ground, in_posts, in_year, in_rain = (
+        np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(4)
     )
     calendar = load_calendar(session, now)
     ground = make_ground(size, on_ground)
@@ -157,12 +159,15 @@ def make(
         supervise=fired,
         ids={table.__tablename__: Ids(session, table) for table in (Incident, Reporter, Whistle, Task)},
     )
-    _live_year(session, book, ground, gazetteer, size.incidents - told, size.incidents, in_year, now, tell)
+    count = size.incidents - told
+    _live_year(session, book, ground, gazetteer, count, size.incidents, in_year, in_rain, now, tell)
     write_numbers(session, book)
     for table in (Incident, Trace, Deadline, Whistle, Task):
         session.execute(text(f"analyze {table.__tablename__}"))
     tell(size.incidents - told, size.incidents, "stories")
     play(session, [*closed, *still_open], now)
+    tell(size.incidents, size.incidents, "places")
+    tell_of_points(session, staff, ground.of(GridLevel.DISTRICT)["code"].tolist(), now)
     _read_old_messages(session, now)
     if render is not None:
         send(session, staff, now, render)
@@ -219,6 +224,7 @@ def _live_year(
     count: int,
     total: int,
     random: np.random.Generator,
+    in_rain: np.random.Generator,
     now: datetime,
     tell: Callable[[int, int, str], None],
 ) -> None:
@@ -235,6 +241,7 @@ def _live_year(
 
     for place, district in enumerate(districts):
         almanac = make_almanac(first, 366, book.calendar, random)
+        write_rain(session, district, almanac, now, in_rain)
         terrain = _terrain(ground, inside, district, book.staff.town)
         own = count * (place + 1) // len(districts) - count * place // len(districts)
         happened = happen(own, terrain, almanac, shipped_categories(), now - _QUIET, random)

@@ -9,10 +9,40 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from grids.rules.categories import WATERLOGGING
 from grids.rules.machine import Machine, Transition
 from grids.rules.permissions import Role
 
-__all__ = ["LIVE_PLACES", "PLACE", "WATCHED_PLACES", "FoundHow", "PhotoSide", "PlaceStatus"]
+__all__ = [
+    "LIVE_PLACES",
+    "PARKING",
+    "PLACE",
+    "WATCHED_PLACES",
+    "FoundHow",
+    "PhotoSide",
+    "PlaceKind",
+    "PlaceStatus",
+    "kind_of",
+]
+
+
+class PlaceKind(StrEnum):
+    """What the ledger sorts places by: a page each."""
+
+    WATER = "water"
+    PARKING = "parking"
+    OTHER = "other"
+
+
+PARKING = frozenset({"07-001", "07-002", "07-003"})
+"""Categories of vehicles where they should not stand (乱停车点)."""
+
+
+def kind_of(category: str) -> PlaceKind:
+    """Return the page of the ledger that a category stands on."""
+    if category in WATERLOGGING:
+        return PlaceKind.WATER
+    return PlaceKind.PARKING if category in PARKING else PlaceKind.OTHER
 
 
 class PlaceStatus(StrEnum):
@@ -67,6 +97,8 @@ PLACE: Machine[PlaceStatus] = Machine(
         # what happens at a place, as it happens; found again after it was set aside, it has to be looked at anew
         _row("P2", "join", set(LIVE_PLACES), None, _SYSTEM),
         _row("P2", "find_again", {_S.DISMISSED}, _S.SUSPECTED, _SYSTEM),
+        # the grid was drawn anew: the place lies in another cell, or in the same one of another edition
+        _row("P2", "follow", set(_S), None, _SYSTEM),
         _row("P3", "confirm", {_S.SUSPECTED}, _S.CONFIRMED, _LEADS),
         _row("P4", "dismiss", {_S.SUSPECTED, _S.CONFIRMED}, _S.DISMISSED, _LEADS),
         _row("P5", "plan", {_S.CONFIRMED, _S.RETURNED}, _S.TREATING, _PLANS),

@@ -2,9 +2,9 @@
 
 A place is recurrent when one category happened there at least three times within 90 days, each time at least
 a day after the one before and, where the closing times are known, after that one was closed. The radius of
-"there" is the category's own. Waterlogging is counted per rain episode instead: reports less than six hours
-apart are one rain. That is an approximation of a dry gap by the gap between reports, because no rain gauge is
-read; a rain that nobody reports for six hours counts as two.
+"there" is the category's own. Waterlogging is counted per rain episode instead, as gauges tell them
+(`grids.rules.rain`). Where none was read, reports less than six hours apart are one rain: the gap between reports
+stands for the dry gap, and a rain that nobody reports for six hours counts as two.
 """
 
 from __future__ import annotations
@@ -17,15 +17,27 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import InvalidInput
 from grids.rules.categories import WATERLOGGING
+from grids.rules.rain import DRY_GAP, NO_RAIN, Rain, rain_starts, starts_of
 
-__all__ = ["RecurrenceKind", "RecurrentPoint", "find_recurrences"]
+__all__ = [
+    "MIN_GAP",
+    "MIN_TIMES",
+    "WINDOW_DAYS",
+    "RecurrenceKind",
+    "RecurrentPoint",
+    "counted_times",
+    "find_recurrences",
+]
+
+WINDOW_DAYS = 90
+MIN_TIMES = 3
+MIN_GAP = timedelta(hours=24)
 
 STILL_OPEN = np.iinfo(np.int64).max
 SECOND = 1_000_000
@@ -76,11 +88,12 @@ def find_recurrences(
     radius_m: Mapping[str, float],
     *,
     closed_at: NDArray[np.datetime64] | None = None,
-    window_days: float = 90,
-    min_times: int = 3,
-    min_gap: timedelta = timedelta(hours=24),
+    window_days: float = WINDOW_DAYS,
+    min_times: int = MIN_TIMES,
+    min_gap: timedelta = MIN_GAP,
     rain_categories: Collection[str] = WATERLOGGING,
-    rain_gap: timedelta = timedelta(hours=6),
+    rain_gap: timedelta = DRY_GAP,
+    rain: Rain = NO_RAIN,
 ) -> list[RecurrentPoint]:
     """Return the recurrent points among n incidents, the most frequent first.
 
@@ -91,6 +104,7 @@ def find_recurrences(
         Not used for waterlogging, where the next rain is a next time whatever the state of the case.
     window_days, min_times : how many times within how many days make a place recurrent.
     min_gap : the least time between two that both count.
+    rain : what gauges tell of the rain; rain_gap : the gap between reports that stands for a dry one elsewhere.
 
     Greedy: of all incidents taken as a centre, the one with the most times around it becomes a point and
     takes its members along, until none is left with enough; of equals the earliest. The result does not
@@ -118,7 +132,7 @@ def find_recurrences(
             ),
             float(radius_m[code]),
             rule,
-            rainy,
+            rain if rainy else None,
         )
         points.extend(place.points())
     return sorted(points, key=lambda p: (-p.times, p.category, p.first_at, p.x_m, p.y_m))
@@ -133,9 +147,12 @@ class _Category:
         incidents: list[tuple[int, float, float, int, int]],
         radius: float,
         rule: _Rule,
-        rainy: bool,
+        rain: Rain | None,
     ) -> None:
-        self.code, self.incidents, self.radius, self.rule, self.rainy = code, incidents, radius, rule, rainy
+        self.code, self.incidents, self.radius, self.rule = code, incidents, radius, rule
+        self.rainy = rain is not None
+        self.moments = [_moment(incident[0]) for incident in incidents] if self.rainy else []
+        self.behind = [rain.behind(moment) for moment in self.moments] if rain is not None else []
         self.free = [True] * len(incidents)
         self.episodes: dict[int, dict[int, int]] = {}
         self.bins: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
@@ -220,14 +237,30 @@ class _Category:
         """
         if rank not in self.episodes:
             around = self._around(rank, taken_too=True)
-            start = self.incidents[around[0]][0]
-            began = {around[0]: start}
-            for before, after in pairwise(around):
-                if self.incidents[after][0] - self.incidents[before][0] >= self.rule.rain_gap:
-                    start = self.incidents[after][0]
-                began[after] = start
-            self.episodes[rank] = began
+            began = starts_of(
+                [self.moments[other] for other in around],
+                [self.behind[other] for other in around],
+                timedelta(microseconds=self.rule.rain_gap),
+            )
+            self.episodes[rank] = {other: _number(start) for other, start in zip(around, began, strict=True)}
         return self.episodes[rank]
+
+
+def counted_times(
+    at: Sequence[datetime], closed_at: Sequence[datetime | None], *, rain: Rain | None = None
+) -> list[datetime]:
+    """Return the times that count among what happened at one place: the starts of a largest set, by time.
+
+    at : aware, in order; closed_at : None while open. rain : for a category that rain causes; None for the others.
+    """
+    if rain is not None:
+        return list(dict.fromkeys(rain_starts(at, rain)))
+    gap = MIN_GAP // timedelta(microseconds=1)
+    spans = []
+    for start, closed in zip(at, closed_at, strict=True):
+        begin = _number(start)
+        spans.append((begin, STILL_OPEN if closed is None else max(begin + gap, _number(closed))))
+    return [_moment(start) for start in _most_times(spans)]
 
 
 def _most_times(spans: list[tuple[int, int]]) -> list[int]:
@@ -275,6 +308,10 @@ def _end(start: int, closed: int | None, rule: _Rule) -> int:
 def _microseconds(at: NDArray[np.datetime64]) -> NDArray[np.int64]:
     moments = np.asarray(at, dtype="datetime64[us]")
     return np.where(np.isnat(moments), STILL_OPEN, moments.astype(np.int64))
+
+
+def _number(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _moment(microseconds: int) -> datetime:

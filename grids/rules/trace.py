@@ -19,7 +19,17 @@ from typing import Any
 from gis.errors import InvalidInput
 from grids.rules.calendar import aware_utc
 
-__all__ = ["GENESIS", "Link", "canonical", "chain_hash", "plain", "rendered", "verify_chain"]
+__all__ = [
+    "GENESIS",
+    "Link",
+    "canonical",
+    "chain_hash",
+    "content_of",
+    "plain",
+    "rendered",
+    "sealed",
+    "verify_chain",
+]
 
 GENESIS = bytes(32)
 """What stands for the hash before the first row."""
@@ -125,7 +135,42 @@ def chain_hash(
             incident=incident_number,
             seq=seq,
         )
-    content = {
+    content = content_of(
+        incident_number=incident_number,
+        seq=seq,
+        at=at,
+        actor=actor,
+        actor_id=actor_id,
+        unit=unit,
+        machine=machine,
+        subject=subject,
+        row=row,
+        action=action,
+        from_state=from_state,
+        to_state=to_state,
+        payload=payload,
+    )
+    return sealed(previous, canonical(content))
+
+
+def content_of(
+    *,
+    incident_number: str,
+    seq: int,
+    at: datetime,
+    actor: str | None,
+    actor_id: int | None,
+    unit: str | None,
+    machine: str,
+    subject: str,
+    row: str | None,
+    action: str,
+    from_state: str | None,
+    to_state: str,
+    payload: Mapping[str, object],
+) -> dict[str, object]:
+    """Return what is hashed of one row, each column under its own name."""
+    return {
         "action": action,
         "actor": actor,
         "actor_id": actor_id,
@@ -140,7 +185,11 @@ def chain_hash(
         "to_state": to_state,
         "unit": unit,
     }
-    return hashlib.sha256(DOMAIN + (previous or GENESIS) + canonical(content)).digest()
+
+
+def sealed(previous: bytes | None, content: bytes) -> bytes:
+    """Return the SHA-256 of the hash of the row before, None for the first, and a row's canonical content."""
+    return hashlib.sha256(DOMAIN + (previous or GENESIS) + content).digest()
 
 
 def verify_chain(rows: Iterable[Link], head: tuple[int, bytes] | None = None) -> int | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 
+import openpyxl
+import pyogrio
 import pytest
+from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from api.cli import main
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -69,31 +69,52 @@ def test_a_map_says_on_which_grid_it_counts(draw, tmp_path, kind):
         assert said in (tmp_path / "map.html").read_text("utf-8")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-@pytest.mark.browser
-def test_a_picture_of_a_map_is_made_by_chromium(draw, tmp_path):
-    result = draw("hotspots", output="map.png")
+@pytest.mark.parametrize("kind", ["area", "hotspots", "responses", "recurrences"])
+def test_a_map_is_drawn_on_a_sheet_without_a_browser(draw, monkeypatch, tmp_path, kind):
+    monkeypatch.setenv("PATH", "/nowhere")
 
-    assert result.exit_code == 0, result.output
+    for output in ("map.png", "map.pdf"):
+        result = draw(kind, output=output)
+        assert result.exit_code == 0, result.output
+
     picture = (tmp_path / "map.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
-    assert int.from_bytes(picture[16:20]) == 1280
-    assert len(picture) > 20_000  # an empty page is a tenth of it
+    assert int.from_bytes(picture[16:20]) >= 1600
+    (page,) = PdfReader(tmp_path / "map.pdf").pages
+    said = page.extract_text()
+    for wanted in ("比例尺 1", "数据截至", "第 1 页，共 1 页", "命令行导出"):
+        assert wanted in said
 
 
-def test_without_chromium_a_picture_is_refused_before_anything_is_drawn(draw, monkeypatch, tmp_path):
-    monkeypatch.setattr("api.pictures.shutil.which", lambda _name: None)
+@pytest.mark.parametrize("kind", ["hotspots", "responses", "recurrences"])
+def test_the_figures_of_a_map_are_a_table_that_opens_in_its_program(draw, tmp_path, kind):
+    for output in ("table.csv", "table.xlsx", "table.geojson", "table.gpkg"):
+        result = draw(kind, output=output)
+        assert result.exit_code == 0, result.output
+
+    lines = (tmp_path / "table.csv").read_text("utf-8-sig").splitlines()
+    book = openpyxl.load_workbook(tmp_path / "table.xlsx")
+    assert book["数据表"].max_row == len(lines)
+    assert "命令行导出" in str([row[1].value for row in book["说明"].iter_rows()])
+    if kind != "recurrences":
+        for output in ("table.geojson", "table.gpkg"):
+            assert len(pyogrio.read_dataframe(tmp_path / output)) == len(lines) - 1
+
+
+def test_without_a_chinese_font_a_sheet_is_refused_before_anything_is_drawn(draw, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRID_PDF_FONT", str(tmp_path / "nowhere.ttf"))
 
     result = draw("area", output="map.png")
 
-    assert (result.exit_code, "[chromium_missing]" in result.stderr) == (1, True)
+    assert (result.exit_code, "[font_missing]" in result.stderr) == (1, True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("kind", "arguments", "how", "code"),
     [
-        ("area", (), {"output": "map.pdf"}, "unknown_file_type"),
+        ("area", (), {"output": "map.csv"}, "unknown_file_type"),
+        ("hotspots", (), {"output": "map.svg"}, "unknown_file_type"),
         ("area", (), {"area": "110101"}, "grid_not_found"),
         ("recurrences", (), {"area": "110101"}, "grid_not_found"),
         ("hotspots", (), {"area": "99"}, "wrong_grid_code"),

@@ -242,7 +242,7 @@ def test_what_was_imported_has_a_whole_history_and_can_be_taken_out(run, files, 
 def test_a_status_or_a_day_that_is_none_is_used_wrongly(run):
     assert run("incidents", "export", "-o", "o.csv", "--status", "gone").exit_code == 2
     assert run("incidents", "export", "-o", "o.csv", "--from", "January").exit_code == 2
-    assert "[unknown_file_type]" in run("incidents", "export", "-o", "o.xlsx").stderr
+    assert "[unknown_file_type]" in run("incidents", "export", "-o", "o.ods").stderr
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the sample data of New York is not beside this checkout")

@@ -69,6 +69,68 @@ def test_what_keeps_coming_back_at_one_place_is_found(lively: Any) -> None:
     assert all(row["times"] >= 3 for row in figure["rows"])
 
 
+ROUTES = [
+    "counts?metric=per_km2",
+    "hotspots?metric=per_1000_households",
+    "hotspots?default_points=leave_out",
+    "responses?metric=respond",
+    "responses?metric=accept&time=working",
+    "rates?metric=overdue",
+    "rates?metric=on_time",
+    "rates?metric=rework",
+    "rates?metric=returned",
+    "rates?metric=reopened",
+    "compare?of=counts",
+    "compare?of=responses&metric=accept",
+    "compare?of=rates&metric=overdue&before_from=2026-01-01&before_to=2026-02-01",
+    "weekly",
+    "emerging?from=2026-01-01",
+    "density",
+    "default-points",
+]
+
+
+@pytest.mark.parametrize("asked", ROUTES)
+def test_every_figure_says_what_it_is_and_where_its_cases_are(lively: Any, asked: str) -> None:
+    path, _, query = asked.partition("?")
+    told = dict(pair.split("=") for pair in query.split("&") if pair)
+
+    figure = lively.see("platform", f"measures/{path}", grade="yellow", channel="hotline", **told)
+    english = lively.see("platform", f"measures/{path}", lang="en", **told)
+
+    assert (figure["grade"], figure["channel"]) == ("yellow", "hotline")
+    assert "definition." not in figure["definition"] + english["definition"]
+    assert english["definition"] > ""
+    assert figure["definition"] != english["definition"]
+    for row in figure.get("rows", []):
+        assert "n" in row
+        if "incidents" in row:
+            assert row["incidents"].startswith(f"/api/incidents?area={row['code']}&from=")
+            assert lively.as_("platform").get(row["incidents"]).status_code == 200
+
+
+def test_the_cases_behind_a_figure_are_as_many_as_it_says(lively: Any) -> None:
+    figure = lively.see("platform", "measures/counts", channel="hotline")
+
+    for row in figure["rows"]:
+        listed = lively.as_("platform").get(row["incidents"]).json()["items"]
+        assert len(listed) == row["n"]
+
+
+def test_a_metric_that_is_none_of_a_figure_is_refused(lively: Any) -> None:
+    answer = lively.as_("platform").get("/api/measures/compare?of=rates&metric=handle")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_choice")
+
+
+def test_a_surface_holds_its_incidents(lively: Any) -> None:
+    figure = lively.see("platform", "measures/density", bandwidth_m=400, cell_m=200)
+
+    held = sum(map(sum, figure["per_km2"])) * (figure["cell_m"] / 1000) ** 2
+    assert figure["n"] == 5
+    assert held == pytest.approx(5, abs=0.05)
+
+
 MAPS = ["area", "hotspots", "responses", "recurrences"]
 
 
@@ -147,5 +209,5 @@ def test_cells_lead_to_the_level_below_and_to_their_cases(lively: Any) -> None:
     links = [link["href"] for layer in json.loads(data[1])["layers"] for link in layer.get("links", [])]
     period = "from=2026-05-01&to=2026-06-03&category=10-001"
     assert f"/map/hotspots?area={{code}}&level=community&metric=count&{period}" in links
-    assert f"/dispatch?area={{code}}&{period}" in links
+    assert f"/dispatch?area={{code}}&{period}&counted=1" in links
     assert all(unquote(link).startswith("/") for link in links)

@@ -27,6 +27,9 @@ class Case:
     task: int
     dispute: str
     slip: str
+    place: str
+    photo: int
+    campaign: str
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +59,49 @@ def case(still_city: Any) -> Case:
     city.act("scjg", f"tasks/{task}/respond", {"staff_name": "张科", "staff_phone": STAFF})
     filed = city.act("scjg", f"incidents/{number}/disputes", FILING, 201)
     slip = city.act("governance", f"tasks/{task}/nudge", {"kind": "supervise", "note": f"速办 {WORDS}"})
-    return Case(number, second, third, task, filed["number"], slip["number"])
+    place = city.act("leader", "places", NAMED, 201)["number"]
+    shown = city.as_("leader").post(f"/api/places/{place}/photos", data={"side": "before"}, files=PHOTO)
+    campaign = city.act("office", "campaigns", CAMPAIGN | {"places": [place]}, 201)["number"]
+    return Case(
+        number, second, third, task, filed["number"], slip["number"], place, shown.json()["id"], campaign
+    )
 
 
 FILING = {"matter": f"谁管 {WORDS}", "position": "不是我局"}
 
 
+PHOTO = {
+    "file": (
+        "x.png",
+        bytes.fromhex(
+            "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
+            "53de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+        ),
+    )
+}
+NAMED = {
+    "category": "10-001",
+    "lon": 117.005,
+    "lat": 36.01,
+    "frame": "CGCS2000",
+    "name": f"车库 {WORDS}",
+}
+PLAN = {"cause": "x", "measure": "x", "lead": "TOWN", "due_on": "2026-09-01"}
+PLACE_ACTS: dict[str, Any] = {
+    "confirm": {},
+    "dismiss": {"reason": "x"},
+    "plan": PLAN,
+    "change-plan": PLAN | {"reason": "x"},
+    "finish": {"result": "x"},
+}
+CAMPAIGN = {
+    "name": f"整治 {WORDS}",
+    "area": "990101001",
+    "goal": "x",
+    "lead": "TOWN",
+    "from_on": "2026-06-01",
+    "until_on": "2026-07-01",
+}
 WAITING = {"reason": "weather", "note": "x", "until": "2026-06-10T09:00:00+08:00"}
 DRAFT = {"level": 3, "reason": "x", "appointed_at": EVENING, "appointed_place": "x"}
 INCIDENT_ACTS: dict[str, Any] = {
@@ -151,6 +191,9 @@ MISSING = Case(
     999_999,
     "D2026060399010199999",
     "B2026060399010199999",
+    "P2026060399010199999",
+    999_999,
+    "C2026060399010199999",
 )
 
 
@@ -176,7 +219,22 @@ def requests_about(case: Case) -> list[tuple[str, str, Any]]:
     found += [("POST", f"tasks/{case.task}/{act}", body) for act, body in TASK_ACTS.items()]
     found.append(("GET", f"disputes/{case.dispute}", None))
     found += [("POST", f"disputes/{case.dispute}/{act}", body) for act, body in DISPUTE_ACTS.items()]
+    found += [
+        ("GET", f"places/{case.place}", None),
+        ("POST", f"places/{case.place}/photos", PHOTO),
+        ("GET", f"places/{case.place}/photos/{case.photo}", None),
+        ("GET", f"campaigns/{case.campaign}", None),
+        ("POST", f"campaigns/{case.campaign}/end", {"result": "x"}),
+    ]
+    found += [("POST", f"places/{case.place}/{act}", body) for act, body in PLACE_ACTS.items()]
     return found
+
+
+def ask(client: Any, method: str, path: str, body: Any) -> Any:
+    """Make a request with JSON, or with a photo."""
+    if body is PHOTO:
+        return client.request(method, f"/api/{path}", data={"side": "before"}, files=PHOTO)
+    return client.request(method, f"/api/{path}", json=body)
 
 
 def test_the_requests_cover_every_route_that_names_a_case(still_city: Any, case: Case) -> None:
@@ -187,10 +245,13 @@ def test_the_requests_cover_every_route_that_names_a_case(still_city: Any, case:
         str(case.task): "{task_id}",
         case.dispute: "{number}",
         case.slip: "{number}",
+        case.place: "{number}",
+        case.campaign: "{number}",
     }
     asked = set()
     for method, path, _ in requests_about(case):
         noun, key, *act = path.split("/")
+        act = [*act[:1], *("{photo_id}" for _ in act[1:])]
         asked.add((method.lower(), "/".join(["/api", noun, holes[key], *act])))
     for path, operations in still_city.stranger().get("/openapi.json").json()["paths"].items():
         for method in operations:
@@ -208,8 +269,8 @@ def test_a_case_of_somebody_else_answers_like_one_that_does_not_exist(
     for (method, path, body), (_, missing, _) in zip(
         requests_about(case), requests_about(MISSING), strict=True
     ):
-        there = client.request(method, f"/api/{path}", json=body)
-        nowhere = client.request(method, f"/api/{missing}", json=body)
+        there = ask(client, method, path, body)
+        nowhere = ask(client, method, missing, body)
         assert (there.status_code, nowhere.status_code) == (404, 404), f"{method} {path}: {there.text}"
         assert anonymous(there.json(), case) == anonymous(nowhere.json(), MISSING), path
 
@@ -219,9 +280,17 @@ def test_a_case_of_somebody_else_answers_like_one_that_does_not_exist(
 def anonymous(body: dict[str, Any], case: Case) -> str:
     """Return a body without the numbers that were asked for."""
     text = json.dumps(body, ensure_ascii=False, sort_keys=True)
-    for number in (case.second, case.third, case.number, case.dispute, case.slip):
+    for number in (
+        case.second,
+        case.third,
+        case.number,
+        case.dispute,
+        case.slip,
+        case.place,
+        case.campaign,
+    ):
         text = text.replace(number, "...")
-    return re.sub(rf"\b{case.task}\b", "...", text)
+    return re.sub(rf"\b({case.task}|{case.photo})\b", "...", text)
 
 
 @pytest.mark.parametrize("login", STRANGERS)
@@ -244,6 +313,11 @@ def test_no_list_figure_or_map_shows_a_case_of_somebody_else(still_city: Any, ca
         "/slips",
         "/api/ledger?ended=true",
         "/ledger",
+        "/api/places",
+        "/api/places?area=990101001",
+        "/api/campaigns",
+        "/points",
+        "/campaigns",
         "/api/deliveries",
         "/maps/area",
         "/maps/hotspots",
@@ -255,7 +329,17 @@ def test_no_list_figure_or_map_shows_a_case_of_somebody_else(still_city: Any, ca
     ):
         answer = client.get(path)
         assert answer.status_code in (200, 403, 404, 422), (path, answer.text)
-        for secret in (case.number, case.second, case.third, case.dispute, case.slip, WORDS, PHONE, STAFF):
+        for secret in (
+            case.number,
+            case.second,
+            case.third,
+            case.dispute,
+            case.slip,
+            WORDS,
+            PHONE,
+            STAFF,
+            case.place,
+        ):
             assert secret not in answer.text, f"{login} sees {secret} at {path}"
     counts = client.get("/api/measures/counts").json()
     assert sum(row["n"] for row in counts["rows"]) == 0
@@ -342,7 +426,7 @@ def test_a_department_acts_on_its_own_task_only(still_city: Any, case: Case) -> 
 
 def test_an_auditor_reads_everything_and_does_nothing(still_city: Any, case: Case) -> None:
     for method, path, body in requests_about(case):
-        answer = still_city.as_("auditor").request(method, f"/api/{path}", json=body)
+        answer = ask(still_city.as_("auditor"), method, path, body)
         if path.endswith("/code"):
             assert answer.status_code == 403, "who was not there does not say so"
         elif method == "GET":

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from grids import directory
 from grids.acts import incidents, ladder
 from grids.acts.incidents import Report
+from grids.figures import reading
 from grids.founding import ensure_defaults
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel
@@ -56,6 +57,7 @@ class City:
     session: Session
     clock: Any
     people: dict[str, Actor] = field(default_factory=dict)
+    told_of: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
 
     def __getitem__(self, login: str) -> Actor:
         return self.people[login]
@@ -123,6 +125,28 @@ class City:
     def tasks(self, incident: Incident) -> dict[str, Any]:
         whistle = self.whistle(incident, 3)
         return {task.department.code: task for task in ladder.tasks_of(self.session, whistle.id)}
+
+    def untold(self) -> list[str]:
+        """Return what became of cases since the last call without a step of the trace that tells of it.
+
+        Figures follow the trace (`grids.facts`). The edition is not asked for: see `grids.figures.taking`.
+        """
+        rows = reading.received_in(
+            self.session, datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+        )
+        steps = dict(self.session.execute(select(Incident.id, Incident.trace_seq)).all())
+        now: dict[tuple[str, int], tuple[Any, ...]] = {}
+        for kind, columns, owner in (("case", rows.cases, "id"), ("task", rows.tasks, "case")):
+            told = {name: column.tolist() for name, column in columns.items() if name != "edition"}
+            for place, key in enumerate(told["id"]):
+                facts = tuple((name, column[place]) for name, column in told.items())
+                now[kind, key] = (steps[told[owner][place]], facts)
+        before, self.told_of = self.told_of, now
+        return [
+            f"{key}: {set(facts) - set(before[key][1])}"
+            for key, (step, facts) in now.items()
+            if key in before and facts != before[key][1] and step <= before[key][0]
+        ]
 
     def vacate(self, role: Role, area: str) -> None:
         for post in self.session.scalars(select(Post).where(Post.role == role, Post.area_code == area)):

@@ -120,13 +120,13 @@ def test_rejects_can_be_mended_and_handed_in_again(table, tmp_path):
 
     with Rejects(tmp_path / "rejects.csv", source) as rejects:
         rejects.add_malformed(block.malformed)
-        rejects.add(block.rows.loc[[4]], ["no place"])
+        rejects.add(block.rows.loc[[4]], ["no place"], ["值"])
 
     again = CsvSource(tmp_path / "rejects.csv", "gb18030")
-    assert again.columns == ("编号", "值", "reject_line", "reject_reason")
+    assert again.columns == ("编号", "值", "reject_line", "reject_field", "reject_reason")
     assert all_rows(again) == [
-        ("2", "", "3", "1 cells where the header has 2"),
-        ("3", "乙", "4", "no place"),
+        ("2", "", "3", "", "1 cells where the header has 2"),
+        ("3", "乙", "4", "值", "no place"),
     ]
     assert rejects.reasons == {"1 cells where the header has 2": 1, "no place": 1}
 

@@ -692,7 +692,14 @@ def test_progress_runs_up_to_the_whole(tiny):
 
     assert done == sorted(done)
     assert tiny.progress[-1][:2] == (tiny.facts.incidents, tiny.facts.incidents)
-    assert {what for _, _, what in tiny.progress} == {"ground", "people", "incidents", "stories", "done"}
+    assert {what for _, _, what in tiny.progress} == {
+        "ground",
+        "people",
+        "incidents",
+        "stories",
+        "places",
+        "done",
+    }
 
 
 def test_only_todays_messages_wait_in_the_inbox(district):

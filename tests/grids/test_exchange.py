@@ -7,8 +7,9 @@ import io
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from gis.errors import InvalidInput, Unavailable
 from grids import trace
@@ -16,6 +17,7 @@ from grids.csvtables import CsvSource, Rejects
 from grids.exchange import import_incidents
 from grids.measures import ResponseMetric, Window, hotspots, responses
 from grids.profile import read_profile
+from grids.rules import explanation
 from grids.rules.categories import shipped_categories
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel, IncidentStatus
@@ -131,6 +133,39 @@ def test_its_history_begins_with_where_it_comes_from_and_is_whole(city, bring):
         assert step.payload["source_id"] == case.source_key.partition(":")[2]
 
 
+def test_texts_that_would_break_a_line_or_a_json_text_arrive_as_they_are(city, bring):
+    odd = "a\"b\\n\\N %s %(number)s\t{}'街"
+
+    bring({"id": odd, "title": odd, "body": "two\r\nlines", "where": f"\\{odd}", "kind": odd})
+
+    case = only(city)
+    [step] = trace.of_incident(city.session, case.id)
+    assert (case.source_key, case.text) == (f"old12345:{odd}", f"{odd}; two\r\nlines")
+    assert case.address == f"\\{odd}"
+    assert step.payload["source_id"] == odd
+    assert trace.first_broken(city.session, case) is None
+
+
+def test_its_explanation_is_that_of_any_other_point(city, bring):
+    bring({}, {"id": "A2", "lon": "117.5"})
+
+    for case in city.session.scalars(select(Incident).order_by(Incident.source_key)):
+        inside = case.placement is not Placement.OUTSIDE
+        assert case.explanation == [
+            explanation.cell(
+                case.grid_code if inside else None,
+                case.placement.value,
+                at=city.clock(),
+                edition=case.edition_id,
+                edition_name="first" if inside else None,
+                frame="CGCS2000",
+                lon=case.native_lon,
+                lat=case.native_lat,
+                border_m=case.border_distance_m,
+            )
+        ]
+
+
 def test_no_clock_runs_for_it_and_nobody_is_messaged(city, bring):
     bring({}, {"id": "A2", "closed": ""})
 
@@ -179,30 +214,34 @@ def test_the_same_id_of_another_source_is_another_case(city, bring):
 
 
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("row", "reason", "at_fault"),
     [
-        ({"id": " "}, "no id"),
-        ({"id": "x" * 201}, "its id is longer than 200 characters"),
-        ({"lon": "", "lat": ""}, "no coordinates"),
-        ({"lat": "north"}, "latitude is not a number"),
-        ({"received": ""}, "no time of receipt"),
-        ({"received": "yesterday"}, "its time of receipt cannot be read"),
-        ({"received": "2026-02-30 08:00:00"}, "its time of receipt cannot be read"),
-        ({"received": "2026-06-04 08:00:00", "closed": ""}, "received in the future"),
-        ({"closed": "soon"}, "its closing time cannot be read"),
-        ({"closed": "2026-04-30 08:00:00"}, "closed before it was received"),
-        ({"closed": "2027-01-01 08:00:00"}, "closed in the future"),
-        ({"body": "a\x00b"}, "text that holds U+0000"),
+        ({"id": " "}, "no id", "id"),
+        ({"id": "x" * 201}, "its id is longer than 200 characters", "id"),
+        ({"lon": "", "lat": ""}, "no coordinates", "lon, lat"),
+        ({"lon": ""}, "no longitude", "lon"),
+        ({"lat": "north"}, "latitude is not a number", "lat"),
+        ({"received": ""}, "no time of receipt", "received"),
+        ({"received": "yesterday"}, "its time of receipt cannot be read", "received"),
+        ({"received": "2026-02-30 08:00:00"}, "its time of receipt cannot be read", "received"),
+        ({"received": "2026-06-04 08:00:00", "closed": ""}, "received in the future", "received"),
+        ({"closed": "soon"}, "its closing time cannot be read", "closed"),
+        ({"closed": "2026-04-30 08:00:00"}, "closed before it was received", "closed"),
+        ({"closed": "2027-01-01 08:00:00"}, "closed in the future", "closed"),
+        ({"body": "a\x00b"}, "text that holds U+0000", ""),
     ],
 )
-def test_a_row_that_cannot_be_used_is_turned_away_with_its_reason(city, bring, tmp_path, row, reason):
+def test_a_row_that_cannot_be_used_is_turned_away_with_its_reason(
+    city, bring, tmp_path, row, reason, at_fault
+):
     done = bring({"id": "good"}, row)
 
     assert done.rejected == {reason: 1}
     assert (done.read, done.imported, count(city)) == (2, 1, 1)
     with (tmp_path / "rejects.csv").open(encoding="utf-8", newline="") as file:
         [rejected] = csv.DictReader(file)
-    assert (rejected["reject_line"], rejected["reject_reason"]) == ("3", reason)
+    told = [rejected[f"reject_{name}"] for name in ("line", "field", "reason")]
+    assert told == ["3", at_fault, reason]
     assert {name: rejected[name] for name in HEADER} == {**ROW, **row}
 
 
@@ -310,6 +349,34 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(city, bring):
 
     assert count(city) == 0
     assert vars(tried) == vars(bring(*rows))
+
+
+def test_only_the_rows_of_one_source_are_brought_in(city, bring):
+    rows = (
+        {"where": "甲"},
+        {"id": "A2", "where": " 乙 "},
+        {"id": "A3", "where": "乙", "lon": ""},
+        {"id": "A4", "lon": ""},
+    )
+
+    done = bring(*rows, only=("where", "乙"))
+
+    assert (done.read, done.imported, done.left_out, done.rejected) == (4, 1, 2, {"no longitude": 1})
+    assert only(city).source_key == "old12345:A2"
+    with pytest.raises(InvalidInput) as refused:
+        bring(*rows, only=("source", "乙"))
+    assert (refused.value.code, refused.value.facts["field"]) == ("unknown_column", "only")
+
+
+@pytest.mark.parametrize("broken_at", [4, 9])
+def test_a_database_that_refuses_any_block_keeps_none(city, bring, monkeypatch, broken_at):
+    monkeypatch.setattr("grids.exchange._BLOCK_ROWS", 3)
+    city.session.execute(text(f"ALTER TABLE incident ADD CHECK (source_key <> 'old12345:A{broken_at}')"))
+
+    with pytest.raises(psycopg.errors.CheckViolation), city.session.begin_nested():
+        bring(*({"id": f"A{n}"} for n in range(10)))
+
+    assert count(city) == 0
 
 
 def test_without_a_grid_in_force_nothing_can_be_placed(city, bring):

@@ -125,7 +125,7 @@ def test_an_export_keeps_to_what_was_asked_for(city, tmp_path):
 
 def test_a_file_of_another_kind_is_refused_before_anything_is_read(city, tmp_path):
     with pytest.raises(InvalidInput) as refused:
-        export(city, tmp_path / "out.xlsx")
+        export(city, tmp_path / "out.ods")
 
     assert refused.value.code == "unknown_file_type"
 

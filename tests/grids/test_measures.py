@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
-from sqlalchemy import select
+from geoalchemy2.shape import from_shape, to_shape
+from shapely import box
+from shapely.geometry import MultiPolygon
+from sqlalchemy import func, select
 
 from gis.errors import InvalidInput
 from grids import measures
 from grids.acts import tasks, whistles
-from grids.measures import HotspotMetric, ResponseMetric, Window
-from grids.rules.levels import GridLevel
-from grids.rules.lifecycle import IncidentStatus
+from grids.ground import regridding
+from grids.measures import HotspotMetric, Rate, ResponseMetric, TimeKind, Window
+from grids.rules.grading import Grade
+from grids.rules.levels import CODE_LENGTH, GridLevel
+from grids.rules.lifecycle import Channel, IncidentStatus
 from grids.rules.permissions import Scope
-from grids.tables import Edition, EditionStatus
+from grids.rules.tasks import TaskStatus
+from grids.tables import Edition, EditionStatus, Grid, Incident, Placement
 
 pytestmark = pytest.mark.database
 ALL = Scope(everything=True)
+CELLS = {
+    f"990101{town}{cell}": 117.0 + 0.01 * place
+    for place, (town, cell) in enumerate(
+        (town, cell) for town in ("001001", "001002", "002001") for cell in ("001", "002")
+    )
+}
+"""West edges of the cells of the town, 0.01 degrees wide."""
 
 
 def window(city, level=GridLevel.BUILDING_GROUP, area="990101", **said):
@@ -120,7 +134,7 @@ def test_handling_time_runs_from_acceptance_to_the_result(city):
     assert empty["value"] != empty["value"]  # no data is no number
 
 
-def test_open_cases_count_with_the_time_that_has_passed(city):
+def test_a_grid_in_which_nothing_has_ended_has_no_median(city):
     city.accepted()
     city.clock.advance(hours=10)
 
@@ -128,7 +142,27 @@ def test_open_cases_count_with_the_time_that_has_passed(city):
         city.session, ALL, window(city, GridLevel.DISTRICT), ResponseMetric.HANDLE, now=city.clock()
     )
 
-    assert (cells["n"].item(), cells["open"].item(), cells["value"].item()) == (1, 1, 600.0)
+    assert (cells["n"].item(), cells["open"].item()) == (1, 1)
+    assert np.isnan(cells["value"].item())
+
+
+def test_open_cases_count_as_waiting_at_least_as_long_as_they_have(city):
+    for hours, done in [(2, True), (5, False), (9, True)]:
+        incident = city.accepted()
+        start = city.clock()
+        city.clock.advance(hours=hours)
+        if done:
+            number = city.whistle(incident, 1).number
+            whistles.solve(city.session, number, result="好了", by=city["leader"], now=city.clock())
+        city.clock.set(start)
+    city.clock.advance(hours=5)
+
+    cells = measures.responses(
+        city.session, ALL, window(city, GridLevel.DISTRICT), ResponseMetric.HANDLE, now=city.clock()
+    )
+
+    # two of three are left after two hours, and one of them after five: only after nine nobody is
+    assert cells[["n", "open", "value", "p90"]].iloc[0].tolist() == [3, 1, 540.0, 540.0]
 
 
 def test_answers_of_departments_are_timed_from_the_issue(city, issued_case):
@@ -148,7 +182,7 @@ def test_answers_of_departments_are_timed_from_the_issue(city, issued_case):
     )
 
     row = cells.set_index("code").loc["990101001"]
-    assert (row["n"], row["open"], row["value"]) == (4, 2, 30.0)
+    assert (row["n"], row["open"], row["value"]) == (4, 2, 20.0)
     assert row["overdue_share"] == 0.5
 
 
@@ -228,3 +262,393 @@ def test_history_older_than_the_grid_is_drawn_on_the_oldest_grid(city):
     cells = measures.hotspots(city.session, ALL, window(city, GridLevel.TOWN, **period))
 
     assert by_code(cells, "n") == {"990101001": 1, "990101002": 0}
+
+
+# -- the same by SQL over the rows
+
+
+def by_sql(session, told, *, level, where=None, on=None):
+    """Return code -> n of a window by SQL, where cases count as `grids.ground.regridding` moves them."""
+    walls = [
+        Incident.status.not_in((IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)),
+        Incident.placement != Placement.OUTSIDE,
+        Incident.received_at >= told.since,
+        Incident.received_at < told.until,
+    ]
+    if told.edition is None:
+        place = regridding.as_it_was(session, on or told.last_day, walls, where)
+    else:
+        place = regridding.moved_to(session, told.edition, walls)
+    code = func.left(place.code, CODE_LENGTH[level])
+    query = select(code.label("code"), func.count()).select_from(Incident)
+    if place.source is not None:
+        query = query.outerjoin(place.source, place.on)
+    return dict(session.execute(query.where(*walls).group_by("code")).all())
+
+
+def divided(city):
+    """Publish a grid on which the first cell is two, and another has a new border; return its id."""
+    first = city.session.scalars(select(Edition)).one()
+    first.status, first.effective_to = EditionStatus.SUPERSEDED, date(2026, 6, 5)
+    second = Edition(
+        name="second",
+        status=EditionStatus.PUBLISHED,
+        source="test",
+        frame="CGCS2000",
+        leaf_level=GridLevel.BUILDING_GROUP,
+        effective_from=date(2026, 6, 5),
+        loaded_at=city.clock(),
+        report={},
+    )
+    city.session.add(second)
+    city.session.flush()
+    shapes = {}
+    for row in city.session.scalars(select(Grid).where(Grid.edition_id == first.id)):
+        shapes[row.code] = (row.level, to_shape(row.boundary))
+    west = 117.0
+    del shapes["990101001001001"]
+    shapes["990101001001003"] = (
+        GridLevel.BUILDING_GROUP,
+        MultiPolygon([box(west, 36.0, west + 0.005, 36.02)]),
+    )
+    shapes["990101001001004"] = (
+        GridLevel.BUILDING_GROUP,
+        MultiPolygon([box(west + 0.005, 36.0, west + 0.01, 36.02)]),
+    )
+    # the border between these two moves to the east
+    for code, begins, ends in [("990101002001001", 117.04, 117.058), ("990101002001002", 117.058, 117.06)]:
+        shapes[code] = (GridLevel.BUILDING_GROUP, MultiPolygon([box(begins, 36.0, ends, 36.02)]))
+    for code, (level, shape) in shapes.items():
+        city.session.add(
+            Grid(
+                edition_id=second.id,
+                code=code,
+                level=level,
+                name=code[-3:],
+                area_m2=1.0,
+                boundary=from_shape(shape, srid=4490),
+            )
+        )
+    city.session.flush()
+    return first.id, second.id
+
+
+def test_on_whatever_grid_the_counts_are_those_by_sql_at_all_levels(city):
+    chance = np.random.default_rng(5)
+    for place, code in enumerate([*CELLS] * 4):
+        lon = CELLS[code] + float(chance.uniform(0.0005, 0.0095))
+        incident = city.report(code=code, lon=lon)
+        if place % 5 == 0:
+            incident.overdue_grid_code = "990101001001001"
+        if place % 7 == 0:
+            incident.status = IncidentStatus.REJECTED
+    city.report(lon=117.2, lat=36.01)
+    first, second = divided(city)
+    city.clock.advance(days=5)
+    for code in CELLS:
+        if code != "990101001001001":
+            city.report(code=code)
+    city.session.flush()
+
+    for edition in (None, first, second):
+        sums = set()
+        for level in GridLevel:
+            asked = window(city, level, edition=edition)
+            cells = measures.counts(city.session, ALL, asked)
+            wanted = by_sql(city.session, asked, level=level)
+            assert by_code(cells, "n") == {code: wanted.get(code, 0) for code in cells["code"]}
+            sums.add(int(cells["n"].sum()))
+        assert len(sums) == 1
+    moved = by_code(measures.counts(city.session, ALL, window(city)), "n")
+    assert moved["990101001001003"] > 0
+    assert moved["990101001001004"] > 0
+
+
+def test_what_was_late_counts_where_it_became_so(city):
+    for code in ("990101001001002", "990101002001001"):
+        incident = city.accepted(code=code)
+        incident.first_overdue_at, incident.overdue_grid_code = city.clock(), "990101001002001"
+    city.session.flush()
+
+    cells = measures.responses(city.session, ALL, window(city), ResponseMetric.HANDLE, now=city.clock())
+    counted = measures.counts(city.session, ALL, window(city))
+
+    assert by_code(cells, "n")["990101001002001"] == 2
+    assert by_code(counted, "n")["990101001002001"] == 0
+
+
+def test_an_open_case_that_a_new_grid_renumbered_silently_counts_in_its_cell(city):
+    """The edition of an open case changes without a step where its cell is the same."""
+    incident = city.report(code="990101002001002", lon=117.055)
+    _, second = divided(city)
+    assert (
+        by_code(measures.counts(city.session, ALL, window(city, edition=second)), "n")["990101002001001"] == 1
+    )
+    incident.edition_id = second
+    city.session.flush()
+
+    cells = measures.counts(city.session, ALL, window(city, edition=second))
+
+    assert by_code(cells, "n")["990101002001002"] == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40])
+def test_where_all_have_ended_percentiles_are_those_of_postgresql(city, n):
+    chance = np.random.default_rng(n)
+    for _ in range(n):
+        incident = city.report(code=list(CELLS)[int(chance.integers(0, 3))])
+        incident.accepted_at = incident.received_at + timedelta(minutes=float(chance.uniform(1, 3000)))
+    city.session.flush()
+    minutes = func.extract("epoch", Incident.accepted_at - Incident.received_at) / 60
+    wanted = city.session.execute(
+        select(
+            func.left(Incident.grid_code, 12).label("code"),
+            func.percentile_cont(0.5).within_group(minutes),
+            func.percentile_cont(0.9).within_group(minutes),
+        ).group_by("code")
+    )
+
+    cells = measures.responses(
+        city.session,
+        ALL,
+        window(city, GridLevel.COMMUNITY),
+        ResponseMetric.ACCEPT,
+        now=city.clock() + timedelta(days=9),
+    ).set_index("code")
+
+    for code, median, p90 in wanted:
+        assert cells.loc[code, ["value", "p90"]].tolist() == pytest.approx([float(median), float(p90)])
+
+
+def test_office_hours_count_no_nights(city):
+    city.clock.set(
+        datetime(2026, 6, 3, 9, 0, tzinfo=UTC)
+    )  # 17:00 in the city: half an hour is left of the day
+    incident = city.accepted()
+    city.clock.set(datetime(2026, 6, 4, 1, 30, tzinfo=UTC))  # an hour after opening
+    whistles.solve(
+        city.session, city.whistle(incident, 1).number, result="好了", by=city["leader"], now=city.clock()
+    )
+
+    def median(time):
+        asked = window(city, GridLevel.DISTRICT)
+        cells = measures.responses(
+            city.session, ALL, asked, ResponseMetric.HANDLE, now=city.clock(), time=time
+        )
+        return cells["value"].item()
+
+    assert (median(TimeKind.NATURAL), median(TimeKind.WORKING)) == (990.0, 90.0)
+
+
+def test_whoever_comes_within_the_grace_of_the_case_is_not_late(city, issued_case):
+    came = city.clock() + timedelta(hours=2, minutes=25)
+    for task in city.tasks(issued_case).values():
+        task.checked_in_at = came
+    shares = []
+    for grace in (20, 30):
+        rules = {**issued_case.limits["profile"]["rules"], "check_in_grace": grace}
+        issued_case.limits = {
+            **issued_case.limits,
+            "profile": {**issued_case.limits["profile"], "rules": rules},
+        }
+        city.session.flush()
+        cells = measures.responses(
+            city.session, ALL, window(city, GridLevel.DISTRICT), ResponseMetric.ARRIVE, now=came
+        )
+        shares.append(cells["overdue_share"].item())
+
+    assert shares == [1.0, 0.0]
+
+
+def test_a_part_that_was_let_go_unanswered_waits_no_longer(city, issued_case):
+    task = city.tasks(issued_case)["CG"]
+    task.status = TaskStatus.WITHDRAWN
+    city.session.flush()
+
+    cells = measures.responses(
+        city.session, ALL, window(city, GridLevel.DISTRICT), ResponseMetric.RESPOND, now=city.clock()
+    )
+
+    assert cells["n"].item() == len(city.tasks(issued_case)) - 1
+
+
+def stand(city, *, accepted=True, status=IncidentStatus.HANDLING, **said):
+    """Make a case that stands as told."""
+    incident = city.report()
+    incident.status = status
+    if accepted:
+        incident.accepted_at = incident.received_at
+        incident.due_effective = incident.received_at + timedelta(days=2)
+    for name, value in said.items():
+        setattr(incident, name, value)
+    city.session.flush()
+    return incident
+
+
+@pytest.mark.parametrize(
+    ("rate", "n", "denominator", "open_late"),
+    [
+        (Rate.OVERDUE, 3, 5, 2),  # two late and open, one late and done; two in time
+        (Rate.ON_TIME, 2, 5, 2),
+        (Rate.REWORK, 1, 5, 2),
+        (Rate.REOPENED, 1, 4, 2),
+    ],
+)
+def test_a_rate_has_the_late_open_cases_in_its_denominator(city, rate, n, denominator, open_late):
+    begun = city.clock()
+    done, late = begun + timedelta(days=1), begun + timedelta(days=2)
+    stand(city)  # open, and its due moment is over: late though no sweeper has marked it yet
+    stand(city, first_overdue_at=late)
+    stand(city, due_effective=begun + timedelta(days=30))  # open and not due: undecided, in no rate
+    stand(city, status=IncidentStatus.CLOSED, resolved_at=done, closed_at=done)
+    stand(city, status=IncidentStatus.RESOLVED, resolved_at=done, round=2, rework_count=1)
+    stand(city, status=IncidentStatus.RESOLVED, resolved_at=late, first_overdue_at=late)
+    stand(city, status=IncidentStatus.SUSPENDED, first_overdue_at=late)  # waits: in no rate
+    stand(city, status=IncidentStatus.REPORTED, accepted=False)
+
+    asked = window(city, GridLevel.DISTRICT)
+    cells = measures.rates(city.session, ALL, asked, rate, now=begun + timedelta(days=3))
+
+    row = cells.iloc[0]
+    assert (row["n"], row["denominator"], row["open_late"]) == (n, denominator, open_late)
+    assert row["value"] == pytest.approx(n / denominator)
+    assert row["small"]
+
+
+def test_parts_sent_back_are_a_share_of_those_that_are_decided_or_late(city, issued_case):
+    parts = list(city.tasks(issued_case).values())
+    parts[0].status = TaskStatus.RETURNED
+    parts[1].completed_at = city.clock()
+    parts[2].status = TaskStatus.WITHDRAWN
+    city.session.flush()
+    asked = window(city, GridLevel.DISTRICT)
+
+    early = measures.rates(city.session, ALL, asked, Rate.RETURNED, now=city.clock()).iloc[0]
+    late = measures.rates(
+        city.session, ALL, asked, Rate.RETURNED, now=city.clock() + timedelta(days=400)
+    ).iloc[0]
+
+    assert (early["n"], early["denominator"], early["open_late"]) == (1, 2, 0)
+    assert (late["n"], late["denominator"], late["open_late"]) == (1, 2 + len(parts) - 3, len(parts) - 3)
+
+
+def test_a_grid_without_cases_has_no_rate(city):
+    cells = measures.rates(city.session, ALL, window(city, GridLevel.TOWN), Rate.OVERDUE, now=city.clock())
+
+    assert cells["value"].isna().all()
+    assert cells["denominator"].tolist() == [0, 0]
+
+
+def test_counts_by_ground_are_measured_in_metres(city):
+    city.report()
+
+    cells = measures.counts(city.session, ALL, window(city, GridLevel.DISTRICT), HotspotMetric.PER_KM2)
+
+    row = cells.iloc[0]
+    assert row["km2"] == pytest.approx(12.0, rel=0.02)  # 0.06 by 0.02 degrees at 36 degrees north
+    assert row["value"] == pytest.approx(1 / row["km2"])
+
+
+def test_grade_and_channel_are_walls(city):
+    city.report(channel=Channel.HOTLINE)
+    city.report(channel=Channel.CITIZEN).grade = Grade.RED
+    city.session.flush()
+
+    def total(**said):
+        return int(measures.counts(city.session, ALL, window(city, GridLevel.DISTRICT, **said))["n"].sum())
+
+    assert total() == 2
+    assert total(grade=Grade.RED) == 1
+    assert total(channel=Channel.HOTLINE) == 1
+    assert total(channel=Channel.HOTLINE, grade=Grade.RED) == 0
+    assert total(category="99-999") == 0
+
+
+def test_a_department_counts_the_cases_that_it_holds_a_part_of(city, issued_case):
+    city.report()
+
+    cells = measures.counts(city.session, city["CG"].scope, window(city, GridLevel.DISTRICT))
+    nobody = measures.counts(city.session, Scope(), window(city, GridLevel.DISTRICT))
+
+    assert cells["n"].tolist() == [1]
+    assert nobody["n"].tolist() == [0]
+
+
+def test_weeks_begin_on_monday_in_the_city(city):
+    for moment in ("2026-05-31T15:59", "2026-05-31T16:00", "2026-06-07T15:59", "2026-06-07T16:00"):
+        city.report().received_at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    city.session.flush()
+    since, until = datetime(2026, 5, 31, 4, tzinfo=UTC), datetime(2026, 6, 8, tzinfo=UTC)
+
+    found = measures.weekly(city.session, ALL, window(city, GridLevel.DISTRICT, since=since, until=until))
+
+    assert found.weeks == [date(2026, 5, 25), date(2026, 6, 1), date(2026, 6, 8)]
+    assert found.counts.tolist() == [[1, 2, 1]]
+    assert found.whole.tolist() == [False, True, False]
+
+
+def test_a_trend_over_few_weeks_is_refused(city):
+    with pytest.raises(InvalidInput) as refusal:
+        measures.emerging(city.session, ALL, window(city))
+
+    assert refusal.value.code == "too_few_bins"
+
+
+def test_two_periods_are_compared_and_what_has_no_figure_has_no_change(city):
+    for hours in (1, 3):
+        city.report().accepted_at = city.clock() + timedelta(hours=hours)
+    begun = city.clock()
+    city.clock.advance(days=40)
+    city.report().accepted_at = city.clock() + timedelta(hours=5)
+    city.session.flush()
+    later = window(city, GridLevel.TOWN)
+    earlier = window(city, GridLevel.TOWN, since=begun - timedelta(days=1), until=begun + timedelta(days=1))
+
+    def asked(one):
+        return measures.responses(city.session, ALL, one, ResponseMetric.ACCEPT, now=city.clock())
+
+    change = measures.compare(asked(later), asked(earlier)).set_index("code")
+
+    assert change.loc["990101001", ["value", "value_before", "n_before", "change"]].tolist() == [
+        300,
+        120,
+        2,
+        180,
+    ]
+    assert np.isnan(change.loc["990101002", "change"])
+
+
+def hall(city, times=30):
+    """Report everything under the sun at one coordinate, day by day; and one thing elsewhere."""
+    kinds = ("10-001", "02-001", "07-001", "01-001", "08-001", "02-007")
+    for number in range(times):
+        incident = city.report(lon=117.0031, lat=36.0101, category=kinds[number % 6], address="区政府大厅")
+        incident.received_at -= timedelta(days=number % 10)
+    city.report(code="990101002001001")
+    city.session.flush()
+
+
+def test_a_coordinate_that_holds_everything_is_named_and_left_out(city):
+    hall(city)
+    asked = window(city, GridLevel.TOWN)
+
+    found = measures.default_points(city.session, ALL, asked)
+    kept = measures.hotspots(city.session, ALL, asked)
+    without = measures.hotspots(city.session, ALL, asked, without_default_points=True)
+    surface = measures.density(city.session, ALL, asked)
+
+    assert found[["name", "n", "categories", "left_out"]].iloc[0].tolist() == ["区政府大厅", 30, 6, 30]
+    assert by_code(kept, "n") == {"990101001": 30, "990101002": 1}
+    assert by_code(without, "n") == {"990101001": 0, "990101002": 1}
+    assert by_code(without, "left_out") == {"990101001": 30, "990101002": 0}
+    assert (surface.surface.n, surface.left_out) == (1, 30)
+    assert surface.surface.total == pytest.approx(1.0)
+
+
+def test_a_city_without_default_points_has_none(city):
+    city.report()
+
+    found = measures.default_points(city.session, ALL, window(city))
+
+    assert found.empty
+    assert "left_out" in found.columns

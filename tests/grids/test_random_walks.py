@@ -587,6 +587,7 @@ def test_cases_that_wander_through_what_is_offered_stay_whole(committed_city, se
                 break
             walk.step(incident)
             walk.check(incident)
+            assert city.untold() == []
             city.session.commit()
 
     for incident in cases:  # what the clocks did to those that were left alone

@@ -341,6 +341,8 @@ def test_whatever_becomes_of_the_grid_each_case_has_one_place_and_its_marks(city
     for _ in range(STEPS):
         walk.step()
         walk.check()
+        assert city.untold() == []
     walk.bring_all()
+    assert city.untold() == []
     walk.check_all()
     assert {"accept", "fire", "publish", "moved"} <= walk.done.keys()

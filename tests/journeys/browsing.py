@@ -77,7 +77,9 @@ def open_town(database_url: str) -> Iterator[Town]:
         session.commit()
     database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
     opened = Town("", database, facts)
-    app = create_app(Settings(session_idle_minutes=10**6), clock=opened.clock, database=database)
+    app = create_app(
+        Settings(session_idle_minutes=10**6, session_hours=10**4), clock=opened.clock, database=database
+    )
     listening = socket.create_server(("127.0.0.1", 0))
     opened.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))

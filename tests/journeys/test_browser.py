@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,8 @@ def pages_of(town: Town, login: str) -> list[str]:
         found += ["/ops", "/messages/log"]
     if login in ("platform", "scjg", "centre"):
         found.append("/disputes")
+    if login in ("platform", "centre"):
+        found.append("/map/coverage")
     return [*found, f"/incidents/{town.facts.barbecue}", f"/whistles/{town.departments_whistle()}"]
 
 
@@ -144,6 +147,77 @@ def test_a_map_leads_to_the_case_and_a_level_down(chromium, town):
 
         visitor.page.wait_for_url("**/map/hotspots?area=*")
         assert visitor.page.locator(".crumbs a").count() == 1
+
+
+def test_the_slider_moves_map_list_and_total_together_and_the_address_keeps_it(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/map/hotspots?level=building_group&from=2026-06-01&metric=per_1000_households")
+        page, frame = visitor.page, visitor.page.frame_locator("iframe")
+        total, said = page.locator("tfoot [data-n]"), frame.locator(".gw-weeks-said")
+        whole = total.inner_text()
+
+        frame.locator(".gw-weeks select").first.select_option("4")
+        expect(page.locator("[data-weeks-said]")).to_be_visible()
+        frame.locator(".gw-weeks-range").press("ArrowLeft")
+        expect(page).to_have_url(re.compile("span=4&week="))
+        moved = said.inner_text()
+        expect(total).to_have_text(re.search(r"([\d,]+) 件", moved)[1])
+        counts = [int(text.replace(",", "")) for text in page.locator("tbody [data-n]").all_inner_texts()]
+        assert sum(counts) == int(total.inner_text().replace(",", "")) < int(whole.replace(",", ""))
+        rates = [float(text) for text in page.locator("tbody [data-value]").all_inner_texts()]
+        assert rates == sorted(rates, reverse=True)
+
+        page.reload()
+        expect(said).to_have_text(moved)
+        expect(total).to_have_text(re.search(r"([\d,]+) 件", moved)[1])
+        top = page.locator("tbody tr").first
+        listed = int(top.locator("[data-n]").inner_text())
+        top.locator("[data-n]").click()
+        page.wait_for_url("**/dispatch?*")
+        assert page.locator("a.case").count() == min(listed, 50)
+
+
+def test_one_drills_down_by_a_click_and_comes_back_by_the_trail_with_all_filters(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/map/hotspots?level=town&from=2026-06-01&grade=green&classes=quantile")
+        page = visitor.page
+        first = dict(zip(*_listed(page), strict=True))
+        page.frame_locator("iframe").locator("path.leaflet-interactive").first.click(force=True)
+
+        page.wait_for_url("**/map/hotspots?area=990101*level=community*")
+        assert "grade=green" in page.url
+        assert "classes=quantile" in page.url
+        code = re.search(r"area=(\d+)", page.url)[1]
+        below, counts = _listed(page)
+        assert all(one.startswith(code) for one in below)
+        assert sum(counts) == first[code]
+        page.locator(".crumbs a").first.click()
+        page.wait_for_url("**/map/hotspots?area=990101&level=town*")
+        assert "grade=green" in page.url
+        assert dict(zip(*_listed(page), strict=True)) == first
+
+
+def test_two_periods_are_compared_from_the_form(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/map/hotspots?level=community&from=2026-10-01&to=2026-10-31")
+        visitor.page.select_option('[name="compare"]', "previous")
+        with visitor.page.expect_navigation():
+            visitor.page.locator(".filters-analysis button").click()
+
+        assert "compare=previous" in visitor.page.url
+        changes = visitor.page.locator("tbody td:nth-child(2)").all_inner_texts()
+        assert all(re.match(r"^(▲ \+|▼ −|= )\d", text) for text in changes)
+        title = visitor.page.frame_locator("iframe").locator(".gw-title")
+        assert title.inner_text() == "变化：事件件数"
+
+
+def _listed(page):
+    """Return the codes of the areas in the table, and their counts."""
+    rows = page.locator("tbody tr[data-code]").all()
+    return (
+        [row.get_attribute("data-code") for row in rows],
+        [int(row.locator("[data-n]").inner_text().replace(",", "")) for row in rows],
+    )
 
 
 def test_without_scripts_a_report_is_filed_and_accepted(chromium, town):

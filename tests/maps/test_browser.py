@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import folium
+import numpy as np
 import pytest
+from playwright.sync_api import expect
 
-from maps import GridMap, Words, area_map, hotspot_map, page, recurrence_map, response_map, save_html
+from maps import GridMap, Weeks, Words, area_map, hotspot_map, page, recurrence_map, response_map, save_html
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +69,7 @@ def draw_all(make_cells, make_incidents, make_places, now):
             area_map(cells.iloc[:3], cells.iloc[3:], incidents, places, title=joined, **everywhere),
             hotspot_map(cells, "per_1000_households", list_url="/dispatch?area={code}", **choice),
             response_map(
-                cells.assign(value=cells["minutes"]), "handle", drill_url="/map?area={code}", **choice
+                cells.assign(value=cells["minutes"]), "handle", list_url="/map?area={code}", **choice
             ),
             recurrence_map(places, cells, period=PERIOD, category=joined, **everywhere),
         ]
@@ -248,3 +250,125 @@ def test_a_district_of_727_grids_is_there_at_once(make_cells, words, now, assets
     assert seen.page.locator("path.leaflet-interactive").count() == 727
     # A bound against the absurd, not a measurement: 0.3 s on a quiet machine.
     assert time.perf_counter() - started < 10
+
+
+@pytest.fixture
+def timed(make_cells, words, now):
+    """A map of 60 cells with 20 weeks, each case of a cell in a week of its own."""
+    cells = make_cells(60)
+    mondays = [date(2026, 6, 1) + timedelta(weeks=week) for week in range(20)]
+    counts = np.array([np.bincount(np.arange(n) % 20, minlength=20) for n in cells["n"]])
+    m = hotspot_map(
+        cells,
+        "per_1000_households",
+        level="building_group",
+        period=(date(2026, 6, 3), date(2026, 10, 18)),
+        method="fixed",
+        weekly=Weeks(list(cells["code"]), mondays, counts),
+        drill_url="/static/map.css?area={code}",
+        words=words,
+        as_of=now,
+    )
+    return m, counts
+
+
+def test_the_slider_adds_up_its_weeks_and_paints_the_cells_by_them(timed, assets, show):
+    m, counts = timed
+    seen = show(page(m, assets, nonce="n0nce"), width=1200, height=800)
+    said, track = seen.page.locator(".gw-weeks-said"), seen.page.locator(".gw-weeks-range")
+    fills = (
+        "[...document.querySelectorAll('path.leaflet-interactive')].map((node) => node.getAttribute('fill'))"
+    )
+    whole = seen.page.evaluate(fills)
+
+    assert said.text_content() == f"2026-06-03 to 2026-10-18: {counts.sum():,} cases"
+    assert seen.page.locator(".gw-legend li", has_text="Hot spot beyond chance").count() == 1
+    track.focus()
+    seen.page.keyboard.press("ArrowLeft")
+    assert said.text_content() == f"2026-06-03 to 2026-10-11: {counts[:, :19].sum():,} cases"
+    seen.page.select_option(".gw-weeks select >> nth=0", "4")
+    assert said.text_content() == f"2026-09-14 to 2026-10-11: {counts[:, 15:19].sum():,} cases"
+    assert track.get_attribute("aria-valuetext") == said.text_content()
+    assert seen.page.locator(".gw-legend li", has_text="Hot spot beyond chance").count() == 0
+    assert seen.page.evaluate(fills) != whole
+    seen.page.select_option(".gw-weeks select >> nth=0", "")
+    seen.page.keyboard.press("Tab")
+    track.focus()
+    seen.page.keyboard.press("End")
+    assert seen.page.evaluate(fills) == whole
+    assert seen.complaints == []
+
+
+def test_space_plays_the_weeks_and_stops_them(timed, assets, show):
+    seen = show(page(timed[0], assets, nonce="n0nce"))
+    track = seen.page.locator(".gw-weeks-range")
+    track.focus()
+
+    seen.page.keyboard.press("Home")
+    seen.page.keyboard.press("Space")
+    expect(track).not_to_have_value("0", timeout=10_000)  # polls, and needs no eval
+    seen.page.keyboard.press("Space")
+    at = track.input_value()
+    seen.page.wait_for_timeout(1200)
+
+    assert track.input_value() == at
+    assert seen.page.locator(".gw-weeks button").nth(1).get_attribute("aria-label") == "Play"
+
+
+def test_a_week_of_727_cells_is_painted_at_once(make_cells, words, assets, show):
+    cells = make_cells(727)
+    counts = np.random.default_rng(1).poisson(0.3, (727, 104))
+    cells["n"] = counts.sum(axis=1)
+    cells["value"] = cells["n"] / cells["households"] * 1000
+    mondays = [date(2024, 6, 3) + timedelta(weeks=week) for week in range(104)]
+    period = (mondays[0], mondays[-1] + timedelta(days=6))
+    m = hotspot_map(
+        cells,
+        "per_1000_households",
+        level="building_group",
+        period=period,
+        method="fixed",
+        weekly=Weeks(list(cells["code"]), mondays, counts),
+        words=words,
+    )
+    seen = show(page(m, assets, nonce="n0nce"))
+    seen.page.select_option(".gw-weeks select >> nth=0", "4")
+
+    took = seen.page.evaluate(
+        """() => { const track = document.querySelector(".gw-weeks-range"), begun = performance.now();
+          track.value = "60"; track.dispatchEvent(new Event("input")); return performance.now() - begun; }"""
+    )
+
+    # A bound against the absurd, not a measurement: 40 ms on a quiet machine.
+    assert took < 1500
+    total = seen.page.locator(".gw-weeks-said").text_content()
+    assert f"{counts[:, 57:61].sum():,} cases" in total
+
+
+def test_a_click_leads_a_level_down_and_a_tap_shows_the_facts_first(timed, assets, show, chromium):
+    html = page(timed[0], assets, nonce="n0nce")
+    seen = show(html, framed=True)
+    with seen.page.expect_navigation():
+        seen.page.frame_locator("iframe").locator("path.leaflet-interactive").nth(30).click(force=True)
+    assert "/static/map.css?area=990001" in seen.page.url
+
+    standalone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab = standalone.new_page()
+    tab.set_content(page(timed[0], assets, standalone=True))
+    tab.wait_for_selector('[data-ready="yes"]')
+    tab.locator("path.leaflet-interactive").nth(30).tap(force=True)
+    tab.wait_for_selector(".gw-card dl")
+    standalone.close()
+
+
+def test_a_surface_and_signs_are_drawn_without_a_complaint(make_cells, words, assets, show):
+    cells = make_cells(40)
+    cells["pattern"] = ["new", "cold_persistent", *[""] * 38]
+    m = hotspot_map(cells, "count", level="town", period=PERIOD, layer="emerging", words=words)
+
+    seen = show(page(m, assets, nonce="n0nce"))
+
+    assert seen.page.locator(".gw-mark").count() == 2
+    seen.page.locator(".gw-toggle input").click()
+    assert seen.page.locator(".gw-mark").count() == 0
+    assert seen.complaints == []

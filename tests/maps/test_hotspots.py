@@ -122,7 +122,7 @@ def test_a_link_to_anywhere_else_is_refused(address, draw):
 
 def test_an_unknown_indicator_or_level_is_refused(cells, words):
     with pytest.raises(InvalidInput) as indicator:
-        hotspot_map(cells, "per_km2", level="town", period=PERIOD, words=words)
+        hotspot_map(cells, "per_mile", level="town", period=PERIOD, words=words)
     with pytest.raises(InvalidInput) as level:
         hotspot_map(cells, "count", level="street", period=PERIOD, words=words)
 
@@ -144,3 +144,53 @@ def test_a_district_without_any_data_is_all_hatched(cells, words):
 
     assert {row[6] for row in rows(m).values()} == {-1}
     assert [item["swatch"] for item in legend(m)["items"]] == ["nodata", "hot"]
+
+
+def test_cold_grids_have_an_outline_of_their_own(cells, draw):
+    m = draw(breaks=BREAKS)
+    assert [layer["id"] for layer in m.drawing.layers] == ["cells", "hot"]
+    cells["cold"] = cells["n"] == 1
+
+    looks = [layer.get("look") for layer in draw().drawing.layers]
+
+    assert looks == ["area", "cold", "hot"]
+    assert "Cold spot beyond chance" in legend(draw())["items"][-1]["text"]
+
+
+def test_a_local_moran_fills_by_neighbourhood_and_names_it(cells, draw):
+    cells["quadrant"] = [place % 5 for place in range(len(cells))]
+
+    m = draw(layer="moran")
+
+    assert [row[6] for row in m.drawing.layers[0]["rows"][:6]] == [-1, 1, 2, 3, 4, 0]  # the first has no data
+    texts = [item["text"] for item in legend(m)["items"]]
+    assert texts[1] == "High among high (a cluster)"
+    assert texts[3] == "Low among low (a quiet part)"
+
+
+def test_emerging_patterns_are_signs_with_their_count_in_the_legend(cells, draw):
+    cells["pattern"] = ["new", "cold_new", *[""] * (len(cells) - 2)]
+
+    m = draw(layer="emerging")
+
+    signs = m.drawing.layers[-1]
+    assert [spot[2:] for spot in signs["spots"]] == [["new", 1], ["new", 0]]
+    assert [item["text"] for item in m.drawing.legend[1]["items"]] == [
+        "New hot spot (1)",
+        "New cold spot (1)",
+    ]
+    assert m.drawing.layers[0]["rows"][0][8][-1] == "New hot spot"
+
+
+def test_fixed_classes_give_zero_a_step_and_say_so(draw):
+    m = draw(method="fixed")
+
+    assert [item["text"] for item in legend(m)["items"]][:2] == ["0", "< 4"]
+    assert legend(m)["note"] == "Fixed classes, lower edge included"
+
+
+def test_a_saved_map_has_no_address_to_click(draw):
+    m = draw(drill_url="/map/hotspots?area={code}")
+
+    assert m.drawing.layers[0]["drill"] == "/map/hotspots?area={code}"
+    assert m.drawing.as_json(links=False, tiles=False)["layers"][0]["drill"] is None

@@ -43,13 +43,13 @@ def test_quantile_steps_end_on_times_that_people_say(times, words):
     ]
 
 
-def test_a_median_on_fewer_than_five_answers_is_dotted_and_said(times, words):
+def test_a_median_on_fewer_than_ten_answers_is_dotted_and_said(times, words):
     m = response_map(times.assign(n=4), "arrive", level="town", period=PERIOD, words=words)
 
     row = m.drawing.layers[0]["rows"][5]
     assert row[7] & 1
     assert row[8][4] == "small sample"
-    assert "Small sample (n < 5)" in [item["text"] for item in m.drawing.legend[0]["items"]]
+    assert "Small sample (n < 10)" in [item["text"] for item in m.drawing.legend[0]["items"]]
 
 
 def test_grids_where_nobody_answered_yet_are_hatched(times, words):

@@ -263,11 +263,11 @@ def _drain_in_pairs(url: str) -> int:
 
 
 def test_rounds_that_draw_numbers_take_turns(filled: Any, publish: Any, monkeypatch: Any) -> None:
-    draws = {kind: 1 for kind in (DeadlineKind.COMMUNITY, DeadlineKind.HANDLE, DeadlineKind.COMPLETE)}
+    draws = dict.fromkeys((DeadlineKind.COMMUNITY, DeadlineKind.HANDLE, DeadlineKind.COMPLETE), 1)
     assert _drain_in_pairs(filled(400, mix=draws)) == 0
 
     # the same count finds what happens without turns
-    monkeypatch.setattr(deadlines, "take_turns", lambda session, districts: None)
+    monkeypatch.setattr(deadlines, "take_turns", lambda *_: None)
     without = _drain_in_pairs(filled(400, mix=draws))
     assert without > 0
     publish("B1-turns", clocks=400, deadlocks=0, without_turns=without)

@@ -13,6 +13,7 @@ from grids.rules.disputes import DISPUTE, RUNNING_DISPUTES, DisputeStatus
 from grids.rules.lifecycle import INCIDENT, IncidentStatus
 from grids.rules.machine import Machine
 from grids.rules.permissions import Role
+from grids.rules.places import PLACE, PlaceStatus
 from grids.rules.tasks import TASK, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleStatus
 
@@ -21,6 +22,7 @@ MACHINES: list[tuple[Machine[Any], type[StrEnum], set[str]]] = [
     (WHISTLE, WhistleStatus, {f"W{n}" for n in range(1, 10)} | {"I5", "I13", "T6", "T12"}),
     (TASK, TaskStatus, {f"T{n}" for n in range(1, 14)} | {"W7", "I8"}),
     (DISPUTE, DisputeStatus, {f"D{n}" for n in range(1, 11)}),
+    (PLACE, PlaceStatus, {f"P{n}" for n in range(1, 10)}),
 ]
 ENDS: tuple[StrEnum, ...] = (  # no set: members of two enums with one code are equal
     IncidentStatus.REJECTED,

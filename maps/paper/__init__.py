@@ -1,0 +1,1 @@
+"""What `maps.sheet` draws with: a page, its letters, and each layer and mark of a map in matplotlib."""
