@@ -276,7 +276,7 @@ for line in sys.stdin:
 def test_killed_in_the_middle_it_loses_nothing_and_repeats_no_more_than_it_had_in_hand(
     city: Any, soak: bool, publish: Any, lanes: int
 ) -> None:
-    kills_wanted = 200 if soak else 20
+    kills_wanted = 200 if soak else 10
     slow = Receiver(pause=0.02)
     with city.database.sessions() as session:
         post_to(session, readers(session, slow.url, kills_wanted * 8 * (1 if lanes == 1 else 4)))

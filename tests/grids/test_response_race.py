@@ -21,7 +21,7 @@ pytestmark = pytest.mark.database
 
 BODIES = ("SCJG", "CG", "GA")
 ARRIVES = dict(zip(BODIES, (-1, 0, 1), strict=True))  # microseconds after the due moment
-PAIRS, ALL_PAIRS = 240, 5_001
+PAIRS, ALL_PAIRS = 150, 5_001
 
 
 def called_out(city, session):

@@ -313,18 +313,6 @@ def test_what_arrived_in_time_is_in_time_though_a_worker_was_first_at_the_lock(c
     assert incident.first_overdue_at is None
 
 
-def test_workers_number_whistles_district_by_district_so_that_they_never_wait_in_a_ring(city):
-    """Numbers are drawn from one locked series a district: two workers have to draw in one order."""
-    early, late = city.accepted(), city.accepted()
-    early.grid_code = "990102" + early.grid_code[6:]
-    city.session.flush()
-    city.clock.advance(days=3)
-
-    deadlines.fire_due(city.session, city.clock())
-
-    assert city.whistle(late, 2).id < city.whistle(early, 2).id
-
-
 def test_a_grid_worker_accepts_finds_of_their_own_cell_and_reports_those_of_others(city):
     own = city.report(by="worker", category="02-001")
     elsewhere = city.report(by="worker", category="02-001", code="990101002001001")

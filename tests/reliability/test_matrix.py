@@ -179,8 +179,8 @@ def test_every_act_in_every_state_by_every_role_is_done_or_refused_by_name(
     city_engine: Any, parts: Any, publish: Any, soak: bool, machine: str
 ) -> None:
     driver = _load("test_model")
-    # every cell that a table allows, and of the others one in five; all of them where there is time
-    matrix = Matrix(machine, parts("drive"), one_of=1 if soak else 5)
+    # every cell that a table allows, and of the others one in ten; all of them where there is time
+    matrix = Matrix(machine, parts("drive"), one_of=1 if soak else 10)
     runner, usual = driver.Run(city_engine, parts), driver.AWAY
 
     often = dict.fromkeys(

@@ -34,7 +34,7 @@ CELL = "990101001001001"
 SPANS = (timedelta(minutes=7), timedelta(hours=3), timedelta(days=1))
 STEPS = 90  # of one case
 OTHER_SEED = 228_000_594
-EXAMPLES, ALL_EXAMPLES = 36, 2_560
+EXAMPLES, ALL_EXAMPLES = 24, 2_560
 
 
 class Diverged(AssertionError):

@@ -23,7 +23,7 @@ from grids.tables import Incident, Trace
 pytestmark = [pytest.mark.database, pytest.mark.timeout(4 * 3600)]
 
 MANY = 16
-ROUNDS, ALL_ROUNDS = 100, 5_000
+ROUNDS, ALL_ROUNDS = 60, 5_000
 OF_ONE_CASE = 6
 SAID: dict[tuple[str, str], dict[str, Any]] = {
     ("incident", "accept"): {"level": 3},
@@ -220,7 +220,7 @@ def test_without_the_lock_on_the_case_the_same_count_finds_it(
 
     monkeypatch.setattr(Case, "_lock", classmethod(lock))
 
-    race.rounds_of(12)
+    race.rounds_of(5)
 
     assert race.anomalies
     publish("C3-control", rounds=race.rounds, commands=race.rounds * MANY, anomalies=race.anomalies.total())

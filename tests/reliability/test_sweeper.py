@@ -264,13 +264,13 @@ def _drain_in_pairs(url: str) -> int:
 
 def test_rounds_that_draw_numbers_take_turns(filled: Any, publish: Any, monkeypatch: Any) -> None:
     draws = dict.fromkeys((DeadlineKind.COMMUNITY, DeadlineKind.HANDLE, DeadlineKind.COMPLETE), 1)
-    assert _drain_in_pairs(filled(400, mix=draws)) == 0
+    assert _drain_in_pairs(filled(250, mix=draws)) == 0
 
     # the same count finds what happens without turns
     monkeypatch.setattr(deadlines, "take_turns", lambda *_: None)
-    without = _drain_in_pairs(filled(400, mix=draws))
+    without = _drain_in_pairs(filled(250, mix=draws))
     assert without > 0
-    publish("B1-turns", clocks=400, deadlocks=0, without_turns=without)
+    publish("B1-turns", clocks=250, deadlocks=0, without_turns=without)
 
 
 @pytest.fixture
@@ -305,7 +305,7 @@ def running() -> Iterator[Callable[..., Any]]:
 def test_no_clock_fires_early_and_hardly_one_late(
     filled: Any, running: Any, soak: bool, publish: Any
 ) -> None:
-    clocks, seconds = (20_000, 100) if soak else (600, 10)
+    clocks, seconds = (20_000, 100) if soak else (300, 5)
     first = system_clock() + timedelta(seconds=8 if soak else 4)
     url = filled(clocks, first=first, last=first + timedelta(seconds=seconds))
 

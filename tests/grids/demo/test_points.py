@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 ALL = Scope(everything=True)
 
 
-@pytest.fixture(scope="module", params=["tiny", "district"])
+@pytest.fixture(scope="module", params=["tiny", pytest.param("district", marks=pytest.mark.soak)])
 def made(request: pytest.FixtureRequest, make_database: Callable[[], str]) -> Iterator[Session]:
     from api.database import make_engine
 

@@ -174,5 +174,7 @@ def test_no_stage_is_longer_than_the_whole():
 
 
 def test_what_is_rested_is_the_coordination_and_nothing_ends_from_there_but_by_going_on():
-    assert {row.action for row in DISPUTE.transitions if S.SUSPENDED in row.sources} == {"resume"}
+    leading_on = {row.action: row.roles for row in DISPUTE.transitions if S.SUSPENDED in row.sources}
+    assert set(leading_on) == {"resume", "withdraw"}
+    assert leading_on["withdraw"] == {Role.SYSTEM}  # where the case itself is over
     assert S.DECIDED not in RUNNING_DISPUTES
