@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from gis.errors import CityError
@@ -266,9 +266,10 @@ def test_whatever_is_done_the_facts_are_the_rows(committed_city, ask, engine, so
             city.session.rollback()
         if lasting is None and chance.random() < 0.3:
             lasting = Session(engine)
-            some = lasting.scalars(select(Incident).order_by(func.random()).limit(1)).first()
-            held = None if some is None else some.id
-            if some is not None:
+            known = lasting.scalars(select(Incident.id).order_by(Incident.id)).all()
+            held = chance.choice(known) if known else None
+            if held is not None:
+                some = lasting.get_one(Incident, held)
                 _touch(lasting, some, rework_count=Incident.rework_count + 1)
         elif lasting is not None and chance.random() < 0.4:
             lasting.commit()
