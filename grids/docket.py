@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy import and_, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from gis.errors import InvalidInput, NotFound
+from gis.errors import NotFound
+from grids.cursors import read_cursor, write_cursor
 from grids.offers import Action, on_dispute
 from grids.rules.disputes import (
     DisputeStatus,
@@ -82,21 +80,7 @@ class DisputeFile:
 
 def cursor_of(row: DisputeRow) -> str:
     """Return the cursor of the page that begins after this row."""
-    text = f"{row.dispute.filed_at.isoformat()}|{row.dispute.id}"
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, int]:
-    try:
-        at, last = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not 0 < int(last) < 2**63:
-            raise ValueError("not one of ours")
-        return moment, int(last)
-    except (ValueError, binascii.Error):
-        raise InvalidInput(
-            "bad_cursor", "take the cursor from the answer before this one", field="cursor"
-        ) from None
+    return write_cursor(row.dispute.filed_at, row.dispute.id)
 
 
 def find_disputes(
@@ -122,7 +106,7 @@ def find_disputes(
     if statuses:
         query = query.where(Dispute.status.in_(statuses))
     if cursor is not None:
-        at, last = _read_cursor(cursor)
+        at, last, _ = read_cursor(cursor)
         query = query.where(tuple_(Dispute.filed_at, Dispute.id) < tuple_(literal(at), literal(last)))
     return [DisputeRow(*row) for row in session.execute(query)]
 

@@ -5,8 +5,6 @@ Every reader takes a `Scope` and filters by it in SQL; what lies outside answers
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,9 +16,10 @@ from sqlalchemy.orm import Session, joinedload
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput
 from grids.casefile import TaskRow, extensions_of, on_task, returns_of
+from grids.cursors import read_cursor, write_cursor
 from grids.offers import actions
 from grids.rules.grading import Grade
-from grids.rules.lifecycle import OPEN_STATUSES, Channel, IncidentStatus
+from grids.rules.lifecycle import OPEN_STATUSES, UNCOUNTED_STATUSES, Channel, IncidentStatus
 from grids.rules.pauses import Decision
 from grids.rules.permissions import Actor, Scope
 from grids.rules.tasks import TASK, TaskStatus
@@ -94,7 +93,7 @@ def find_incidents(
         .limit(limit + 1)
     )
     if cursor is not None:
-        at, last, _ = _read_cursor(cursor)
+        at, last, _ = read_cursor(cursor)
         query = query.where(tuple_(Incident.received_at, Incident.id) < tuple_(literal(at), literal(last)))
     rows = session.scalars(query).all()
     more = len(rows) > limit
@@ -141,8 +140,7 @@ def _marks(filters: Filters) -> list[ColumnElement[bool]]:
     """Return the walls of what is marked beside the state."""
     walls: list[ColumnElement[bool]] = []
     if filters.counted_only:
-        left_out = (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)
-        walls += [Incident.status.not_in(left_out), Incident.placement != Placement.OUTSIDE]
+        walls += [Incident.status.not_in(UNCOUNTED_STATUSES), Incident.placement != Placement.OUTSIDE]
     if filters.overdue_only:
         walls.append(Incident.first_overdue_at.is_not(None))
     if filters.asks_to_wait:
@@ -154,27 +152,10 @@ def _marks(filters: Filters) -> list[ColumnElement[bool]]:
 def cursor_of(row: Incident | Whistle | Task) -> str:
     """Return the cursor of the page that begins after this row, for the list that the row came from."""
     if isinstance(row, Incident):
-        return _write_cursor(row.received_at, row.id)
+        return write_cursor(row.received_at, row.id)
     if isinstance(row, Whistle):
-        return _write_cursor(row.blown_at, row.id)
-    return _write_cursor(row.due_at, row.id, "done" if row.status is TaskStatus.SCORED else "open")
-
-
-def _write_cursor(at: datetime, row_id: int, part: str = "") -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{row_id}|{part}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, int, str]:
-    try:
-        at, last, part = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not 0 < int(last) < 2**63:
-            raise ValueError("not one of ours")
-        return moment, int(last), part
-    except (ValueError, binascii.Error):
-        raise InvalidInput(
-            "bad_cursor", "take the cursor from the answer before this one", field="cursor"
-        ) from None
+        return write_cursor(row.blown_at, row.id)
+    return write_cursor(row.due_at, row.id, "done" if row.status is TaskStatus.SCORED else "open")
 
 
 def find_whistles(
@@ -199,7 +180,7 @@ def find_whistles(
         .limit(min(limit, LONGEST_PAGE + 1))
     )
     if cursor is not None:
-        at, last, _ = _read_cursor(cursor)
+        at, last, _ = read_cursor(cursor)
         query = query.where(tuple_(Whistle.blown_at, Whistle.id) < tuple_(literal(at), literal(last)))
     if area:
         query = query.where(under(Whistle.area_code, area))
@@ -238,7 +219,7 @@ def find_tasks(
         .limit(min(limit, LONGEST_PAGE + 1))
     )
     if cursor is not None:
-        at, last, part = _read_cursor(cursor)
+        at, last, part = read_cursor(cursor)
         done = part == "done"
         key = Decimal((at - _EPOCH) // timedelta(microseconds=1)) / 1_000_000
         query = query.where(

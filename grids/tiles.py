@@ -21,7 +21,7 @@ from grids import atlas
 from grids.register import Filters, conditions
 from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import UNCOUNTED_STATUSES
 from grids.rules.permissions import Scope
 from grids.scope import incidents_in
 from grids.tables import Edition, Grid, Incident
@@ -48,7 +48,6 @@ MOST_POINTS = 5_000
 """A browser draws about so many without a pause; a tile with more is gathered in squares too."""
 
 _LEVELS = ((13, GridLevel.BUILDING_GROUP), (11, GridLevel.COMMUNITY), (9, GridLevel.TOWN))
-_DROPPED = (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)
 
 
 def level_at(zoom: int) -> GridLevel:
@@ -153,7 +152,7 @@ def _here(tile: Tile, scope: Scope, filters: Filters) -> CTE:
     ).where(
         incidents_in(scope),
         *conditions(filters),
-        Incident.status.not_in(_DROPPED),
+        Incident.status.not_in(UNCOUNTED_STATUSES),
         Incident.point.op("&&")(around),
     )
     # materialized: else the formula is worked out again wherever it is used, and takes most of the time

@@ -18,7 +18,7 @@ from grids.figures.asking import Window
 from grids.ground.regridding import Moved, as_it_was, moved_to
 from grids.rain import read_rain
 from grids.rules.categories import WATERLOGGING
-from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
+from grids.rules.lifecycle import OPEN_STATUSES, UNCOUNTED_STATUSES
 from grids.rules.permissions import Scope
 from grids.rules.rain import NO_RAIN, Rain
 from grids.rules.recurrence import find_recurrences
@@ -29,9 +29,7 @@ __all__ = ["recurrences"]
 
 _Rows = TypeVar("_Rows", bound=tuple[Any, ...])
 
-_COUNTED = Incident.status.not_in(
-    (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)
-) & (Incident.placement != Placement.OUTSIDE)
+_COUNTED = Incident.status.not_in(UNCOUNTED_STATUSES) & (Incident.placement != Placement.OUTSIDE)
 
 
 def _walls(scope: Scope, window: Window) -> list[ColumnElement[bool]]:

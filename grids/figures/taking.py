@@ -21,14 +21,13 @@ from grids.facts import Facts, facts, micros
 from grids.figures.asking import Window
 from grids.figures.ground import Ground, ground
 from grids.figures.reading import CHANNELS, GRADES, STATUSES
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import UNCOUNTED_STATUSES, IncidentStatus
 from grids.rules.permissions import Scope
 from grids.tables import IS_OPEN, Incident
 
 __all__ = ["COUNTED", "Taken", "take"]
 
-_NOT_COUNTED = (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)
-COUNTED = tuple(status for status in IncidentStatus if status not in _NOT_COUNTED)
+COUNTED = tuple(status for status in IncidentStatus if status not in UNCOUNTED_STATUSES)
 """The states of cases that figures count."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Session
 from gis.crs import STORAGE_SRID
 from gis.errors import InvalidInput, NotFound
 from grids import rain as rains
+from grids.cursors import read_cursor, write_cursor
 from grids.places.acts import actions_on
 from grids.places.membership import HAPPENED, is_rainy
 from grids.places.placecase import seat
@@ -193,11 +192,13 @@ def find_places(
         raise InvalidInput("bad_limit", f"limit is 1 to {LONGEST_PAGE}", field="limit", got=limit)
     walls = [places_in(scope), *_conditions(filters, now)]
     if cursor is not None:
-        at, last = _read_cursor(cursor)
+        at, last, _ = read_cursor(cursor)
         walls.append(tuple_(Place.found_at, Place.id) < tuple_(literal(at), literal(last)))
     rows = rows_of(session, walls, now=now, limit=limit + 1)
     more = len(rows) > limit
-    return PlacePage(rows[:limit], _write_cursor(rows[limit - 1].place) if more else None)
+    return PlacePage(
+        rows[:limit], write_cursor(rows[limit - 1].place.found_at, rows[limit - 1].place.id) if more else None
+    )
 
 
 def count_places(
@@ -279,23 +280,6 @@ def _conditions(filters: PlaceFilters, now: datetime, *, by_status: bool = True)
     if filters.overdue_only:
         walls += [Place.status == PlaceStatus.TREATING, Place.due_on < local_day(now)]
     return walls
-
-
-def _write_cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(f"{place.found_at.isoformat()}|{place.id}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, int]:
-    try:
-        at, last = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not 0 < int(last) < 2**63:
-            raise ValueError("not one of ours")
-        return moment, int(last)
-    except (ValueError, binascii.Error):
-        raise InvalidInput(
-            "bad_cursor", "take the cursor from the answer before this one", field="cursor"
-        ) from None
 
 
 def show_place(session: Session, actor: Actor, number: str, *, now: datetime) -> PlaceFile:

@@ -16,7 +16,7 @@ from grids import rain as rains
 from grids.places.placecase import PlaceCase
 from grids.rules.categories import WATERLOGGING
 from grids.rules.duplicates import metres_from
-from grids.rules.lifecycle import IncidentStatus
+from grids.rules.lifecycle import UNCOUNTED_STATUSES, IncidentStatus
 from grids.rules.permissions import SYSTEM
 from grids.rules.places import PlaceStatus
 from grids.rules.rain import Rain, rain_starts
@@ -46,12 +46,12 @@ WIDEST_M = 500
 _DEGREE_M = 111_000.0  # of latitude, at least
 _S = IncidentStatus
 
-HAPPENED: ColumnElement[bool] = Incident.status.not_in(
-    (_S.REPORTED, _S.TO_VERIFY, _S.MERGED, _S.REJECTED, _S.CANCELLED)
-) & (Incident.placement != Placement.OUTSIDE)
+HAPPENED: ColumnElement[bool] = Incident.status.not_in(UNCOUNTED_STATUSES | {_S.REPORTED, _S.TO_VERIFY}) & (
+    Incident.placement != Placement.OUTSIDE
+)
 """The condition of what counts: accepted in its cell, and not the same thing told twice."""
 
-MAY_HAVE: ColumnElement[bool] = Incident.status.not_in((_S.MERGED, _S.REJECTED, _S.CANCELLED))
+MAY_HAVE: ColumnElement[bool] = Incident.status.not_in(UNCOUNTED_STATUSES)
 """The condition of what counts, or may yet when somebody has looked at it."""
 
 

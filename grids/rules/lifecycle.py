@@ -13,6 +13,7 @@ __all__ = [
     "INCIDENT",
     "OPEN_STATUSES",
     "REOPEN_WITHIN",
+    "UNCOUNTED_STATUSES",
     "Channel",
     "IncidentStatus",
     "Inspection",
@@ -87,6 +88,9 @@ _CHECKERS = frozenset({Role.GRID_WORKER, Role.TOWN_OFFICE, Role.TOWN_LEADER})
 OPEN_STATUSES = frozenset(
     {_S.REPORTED, _S.TO_VERIFY, _S.ACCEPTED, _S.HANDLING, _S.SUSPENDED, _S.RESOLVED, _S.VERIFIED}
 )
+
+UNCOUNTED_STATUSES = frozenset({_S.MERGED, _S.REJECTED, _S.CANCELLED})
+"""Cases that no figure counts: told twice, none of ours, or taken back."""
 
 
 REOPEN_WITHIN = timedelta(days=15)

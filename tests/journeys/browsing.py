@@ -113,6 +113,7 @@ class Visitor:
     def act(self, act: str, within: str = "main", **fields: str) -> None:
         """Do one of the acts that a page offers: open its form where it is closed, fill it in, send it."""
         form = self.page.locator(f'{within} form[action$="/{act}"]').first
+        form.wait_for(state="attached")  # a click on a link is over before its page is there
         self._unfold(form)
         for name, value in fields.items():
             typed = form.locator(f'[name="{name}"]').first

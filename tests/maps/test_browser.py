@@ -349,14 +349,14 @@ def test_a_click_leads_a_level_down_and_a_tap_shows_the_facts_first(timed, asset
     html = page(timed[0], assets, nonce="n0nce")
     seen = show(html, framed=True)
     with seen.page.expect_navigation():
-        seen.page.frame_locator("iframe").locator("path.leaflet-interactive").nth(30).click(force=True)
+        seen.page.frame_locator("iframe").locator("path.leaflet-interactive").nth(30).click()
     assert "/static/map.css?area=990001" in seen.page.url
 
     standalone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     tab = standalone.new_page()
     tab.set_content(page(timed[0], assets, standalone=True))
     tab.wait_for_selector('[data-ready="yes"]')
-    tab.locator("path.leaflet-interactive").nth(30).tap(force=True)
+    tab.locator("path.leaflet-interactive").nth(30).tap()
     tab.wait_for_selector(".gw-card dl")
     standalone.close()
 
