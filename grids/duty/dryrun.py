@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.errors import Conflict
-from grids.duty.duties import in_force
+from grids.duty.duties import in_force, rule_of
 from grids.duty.lists import get, replaced_by
 from grids.rules.responsibilities import Place, Rule, choose
 from grids.rules.trace import rendered
@@ -182,7 +182,7 @@ def _books(session: Session, row: DutyList) -> tuple[_Book, _Book]:
     ).all()
     gone = {rule.id for rule in replaced_by(session, row)}
     drafted = {rule.id for rule, _ in found if rule.list_id == row.id}
-    rules = [(_rule(rule, m2), tuple(rule.cooperating)) for rule, m2 in found]
+    rules = [(rule_of(rule, m2), tuple(rule.cooperating)) for rule, m2 in found]
     return (
         _book([one for one in rules if one[0].id not in drafted], row.effective_from),
         _book([one for one in rules if one[0].id not in gone], row.effective_from),
@@ -198,17 +198,3 @@ def _book(rules: Sequence[tuple[Rule, tuple[str, ...]]], on: date) -> _Book:
         else:
             polygons[rule.id] = rule
     return _Book(on, plain, polygons, {rule.id: beside for rule, beside in rules})
-
-
-def _rule(row: Responsibility, polygon_m2: float | None) -> Rule:
-    return Rule(
-        id=row.id,
-        kind=row.kind,
-        area=row.area_code,
-        category=row.category_code,
-        lead=row.lead,
-        since=row.effective_from,
-        until=row.effective_to,
-        name=row.name,
-        polygon_m2=polygon_m2,
-    )

@@ -30,6 +30,7 @@ __all__ = [
     "duty_from",
     "find_duty",
     "in_force",
+    "rule_of",
     "special_grids",
     "where",
 ]
@@ -133,7 +134,7 @@ def find_duty(
         .order_by(Responsibility.id)
     ).all()
     kept = list_on is not None
-    choice = choose((_rule(row, size, kept=kept) for row, size in found), Place(category_code, code, on))
+    choice = choose((rule_of(row, size, kept=kept) for row, size in found), Place(category_code, code, on))
     if choice is None:
         return None
     row = next(row for row, _ in found if row.id == choice.rule.id)
@@ -227,8 +228,12 @@ def _above(code: str) -> list[str]:
     return [code[:n] for n in (0, *CODE_LENGTH.values()) if n <= len(code)]
 
 
-def _rule(row: Responsibility, polygon_m2: float | None, *, kept: bool = False) -> Rule:
-    """Return a row as a rule; kept : an item of the list holds on for the case that began with it."""
+def rule_of(row: Responsibility, polygon_m2: float | None = None, *, kept: bool = False) -> Rule:
+    """Return a row as a rule.
+
+    polygon_m2 : the area of its own polygon, where it has one. kept : an item of the list holds on for the case
+    that began with it.
+    """
     return Rule(
         id=row.id,
         kind=row.kind,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gis.errors import InvalidInput
 from grids import atlas
-from grids.duty.duties import in_force
+from grids.duty.duties import in_force, rule_of
 from grids.rules.codes import level_of
 from grids.rules.coverage import Hole, holes, leads_by_cell, shared, worst
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, child_level
@@ -223,15 +223,4 @@ def _rules(session: Session, area: str, on: date) -> list[Rule]:
     rows = session.scalars(
         select(Responsibility).where(Responsibility.boundary.is_(None), touching(area), in_force(on))
     )
-    return [
-        Rule(
-            id=row.id,
-            kind=row.kind,
-            area=row.area_code,
-            category=row.category_code,
-            lead=row.lead,
-            since=row.effective_from,
-            until=row.effective_to,
-        )
-        for row in rows
-    ]
+    return [rule_of(row) for row in rows]

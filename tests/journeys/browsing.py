@@ -14,7 +14,6 @@ from typing import Any
 import uvicorn
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api.app import create_app
 from api.database import Database, make_engine, make_sessionmaker
@@ -69,12 +68,9 @@ class Town:
 
 
 @contextmanager
-def open_town(database_url: str) -> Iterator[Town]:
-    """Open the smallest made-up district in an empty database, behind a server on a free port."""
+def open_town(database_url: str, facts: demo.DemoFacts) -> Iterator[Town]:
+    """Open a database with the smallest made-up district, as made at AFTERNOON, behind a server on a free port."""
     engine = make_engine(database_url, pool_size=10)
-    with Session(engine) as session:
-        facts = demo.make(session, scale=demo.Scale.TINY, seed=1, now=AFTERNOON)
-        session.commit()
     database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
     opened = Town("", database, facts)
     app = create_app(
@@ -184,7 +180,7 @@ def visiting(
             visitor.page.click("main form button")
             visitor.page.wait_for_url("**/home")
         yield visitor
-        assert visitor.complaints == []
+        assert visitor.complaints == [], visitor.complaints
     finally:
         context.close()
 
