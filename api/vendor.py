@@ -27,7 +27,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PACKAGES", "VENDOR", "Vendored", "copy_assets", "main", "vendor_url", "vendored", "verify"]
+__all__ = ["PACKAGES", "VENDOR", "Vendored", "copy_assets", "main", "vendored", "verify"]
 
 _FRONTEND = Path(__file__).resolve().parent.parent / "frontend"
 _MODULES = _FRONTEND / "node_modules"
@@ -68,11 +68,6 @@ def vendored(name: str, folder: Path = VENDOR) -> Vendored:
     package, _, file = name.partition("/")
     entry = _known(folder)[package]
     return Vendored(_URL + entry["folder"] + "/" + file, entry["files"][file]["integrity"])
-
-
-def vendor_url(name: str) -> str:
-    """Return the address of a served file, for instance "/static/vendor/leaflet@1.9.4/leaflet.js"."""
-    return vendored(name).url
 
 
 def copy_assets(modules: Path, folder: Path = VENDOR, wanted: Mapping[str, str] | None = None) -> bool:

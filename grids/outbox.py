@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,6 @@ __all__ = [
     "Wording",
     "claim",
     "mark_read",
-    "next_sending",
     "post",
     "queue",
     "receipt",
@@ -334,16 +333,6 @@ def record(
             row.status, row.next_try_at = DeliveryStatus.WAITING, next_try(row.tries, now, _luck)
     session.flush()
     return row.status
-
-
-def next_sending(session: Session, now: datetime) -> timedelta | None:
-    """Return how long until the next delivery may go, None where none waits."""
-    earliest = session.scalar(
-        select(func.min(Delivery.next_try_at)).where(
-            Delivery.status.in_((DeliveryStatus.WAITING, DeliveryStatus.SENDING))
-        )
-    )
-    return None if earliest is None else max(earliest - now, timedelta())
 
 
 def receipt(session: Session, key: UUID, *, now: datetime) -> bool:

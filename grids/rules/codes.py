@@ -23,11 +23,9 @@ __all__ = [
     "check_code",
     "code_range",
     "follows",
-    "is_within",
     "level_of",
     "next_code",
     "number_children",
-    "parent_of",
 ]
 
 _DISTRICT = r"[0-9]{6}"
@@ -104,20 +102,6 @@ def level_of(code: str) -> GridLevel:
         got=code,
         wanted=sorted(CODE_LENGTH.values()),
     )
-
-
-def parent_of(code: str) -> str | None:
-    """Return the code of the area that contains `code`, or None for a district.
-
-    Raises `InvalidInput` (`wrong_grid_code`) when `code` is a code of no level.
-    """
-    upper = parent_level(level_of(code))
-    return None if upper is None else code[: CODE_LENGTH[upper]]
-
-
-def is_within(code: str, ancestor: str) -> bool:
-    """Tell whether `code` lies in the subtree of `ancestor`; every area lies in its own."""
-    return code.startswith(ancestor)
 
 
 def code_range(code: str) -> tuple[str, str]:

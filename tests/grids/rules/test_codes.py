@@ -14,11 +14,9 @@ from grids.rules.codes import (
     check_code,
     code_range,
     follows,
-    is_within,
     level_of,
     next_code,
     number_children,
-    parent_of,
 )
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, parent_level
 
@@ -65,16 +63,6 @@ def test_what_is_not_written_as_a_code_is_refused_by_name(code):
 
 def test_a_cell_may_carry_any_number_up_to_999():
     assert follows("320302004002801", GridLevel.BUILDING_GROUP)
-
-
-@given(cells)
-def test_climbing_the_parents_of_a_cell_passes_every_level_and_ends_at_the_district(cell):
-    chain = [cell]
-    while (above := parent_of(chain[-1])) is not None:
-        chain.append(above)
-
-    assert [level_of(code) for code in chain] == list(reversed(TOP_DOWN))
-    assert all(is_within(cell, ancestor) for ancestor in chain)
 
 
 @given(st.lists(codes, min_size=1, max_size=30), codes)
