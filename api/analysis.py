@@ -23,6 +23,7 @@ from grids.ground.gaps import gaps
 from grids.measures import Density, HotspotMetric, Rate, ResponseMetric, TimeKind, Weekly, Window
 from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.codes import level_of
+from grids.rules.levels import is_above
 from grids.rules.permissions import Scope
 from maps import GridMap, Weeks, change_map, coverage_map, density_map, hotspot_map, rate_map, response_map
 from maps.choropleth import number, percent, signed
@@ -49,12 +50,14 @@ __all__ = [
     "found",
     "indicator",
     "metrics_of",
+    "require_begun",
+    "require_drawable",
     "wished",
     "writer",
 ]
 
-MOST_CELLS = 5_000
-"""Areas that one map draws; more of them are specks that only make the page heavy."""
+MOST_CELLS = 10_000
+"""Areas that one map draws: on one canvas, in a second, from a page below 3 MB."""
 _BANDWIDTH_M, _SQUARE_M = 300.0, 100.0  # a few minutes' walk; squares a third of it
 
 _Code = TypeVar("_Code", bound=StrEnum)
@@ -133,6 +136,7 @@ class Found:
     """The figures of a wish. cells : one row an area. total : the same figure of the whole area, one row, or None.
 
     weekly : for the slider, where there is one. density : for that layer. default_points : one row each.
+    usual : round what fixed classes of counts are set (`grids.measures.usual`).
     """
 
     cells: gpd.GeoDataFrame
@@ -140,6 +144,7 @@ class Found:
     weekly: Weekly | None = None
     density: Density | None = None
     default_points: gpd.GeoDataFrame | None = None
+    usual: float | None = None
 
 
 @dataclass(frozen=True)
@@ -207,21 +212,17 @@ def earlier(kind: Against, since: datetime, until: datetime) -> tuple[datetime, 
 def found(session: Session, scope: Scope, window: Window, wish: Wish, *, now: datetime) -> Found:
     """Return the figures of a wish, read from the facts.
 
-    Raises what `grids.measures` raises, and `InvalidInput` ("too_many_cells") for more areas than a map draws.
+    Raises what `grids.measures` raises, and `InvalidInput`: "too_many_cells" for more areas than a map draws,
+    "period_to_come", "no_cells".
     """
+    if wish.view is View.COVERAGE:
+        return Found(
+            require_drawable(gaps(session, window.area or "", on=local_day(now), level=window.level))
+        )
+    require_begun(window, now)
     if wish.view is View.RECURRENCES:
         return Found(measures.recurrences(session, scope, window))
-    if wish.view is View.COVERAGE:
-        return Found(gaps(session, window.area or "", on=local_day(now), level=window.level))
-    cells = _figures(session, scope, window, wish, now)
-    if len(cells) > MOST_CELLS:
-        raise InvalidInput(
-            "too_many_cells",
-            f"{len(cells)} areas are too many for one map: choose a level above, or an area",
-            field="level",
-            got=len(cells),
-            wanted=MOST_CELLS,
-        )
+    cells = require_drawable(_figures(session, scope, window, wish, now))
     whole = replace(window, level=level_of(window.area)) if window.area else None
     total = None
     if whole is not None:
@@ -237,7 +238,39 @@ def found(session: Session, scope: Scope, window: Window, wish: Wish, *, now: da
         patterns = measures.emerging(session, scope, window).set_index("code")["pattern"]
         cells = cells.assign(pattern=cells["code"].map(patterns).fillna(""))
     points = measures.default_points(session, scope, window)
-    return Found(cells, total, weekly, density, points)
+    usual = None
+    if wish.classes is Classes.FIXED and wish.layer is not Layer.MORAN:
+        usual = measures.usual(session, scope, window, now=now)
+    return Found(cells, total, weekly, density, points, usual)
+
+
+def require_begun(window: Window, now: datetime) -> None:
+    """Raise `InvalidInput` for what no figure can be of.
+
+    "period_to_come" where the period begins after `now`: that nothing is known of it is not that nothing happened.
+    "no_cells" for a level above the area's own.
+    """
+    if window.since > now:
+        first = local_day(window.since).isoformat()
+        said = f"the period begins on {first}, which is still to come: choose days up to today"
+        raise InvalidInput("period_to_come", said, field="from", got=first)
+    if window.area and is_above(window.level, level_of(window.area)):
+        said = f"{window.area} lies within one {window.level}: choose its own level or one below"
+        raise InvalidInput("no_cells", said, field="level", got=window.level.value)
+
+
+def require_drawable(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return areas that one map can draw. Raises `InvalidInput` ("too_many_cells") for more than `MOST_CELLS`."""
+    if len(cells) > MOST_CELLS:
+        raise InvalidInput(
+            "too_many_cells",
+            f"{len(cells)} areas are too many for one map, which draws {MOST_CELLS}: choose a level above, or a part "
+            "of the area, such as one town",
+            field="level",
+            got=len(cells),
+            wanted=MOST_CELLS,
+        )
+    return cells
 
 
 def _figures(session: Session, scope: Scope, window: Window, wish: Wish, now: datetime) -> gpd.GeoDataFrame:
@@ -293,7 +326,33 @@ def drawn(
     as_of: datetime,
     links: Links = Links(),
 ) -> GridMap:
-    """Draw the figures of any view but the recurrences, which are points."""
+    """Draw the figures of any view but the recurrences, which are points; where nothing is counted it says so."""
+    m = _drawn(answer, window, wish, category, words, as_of, links)
+    if wish.view is not View.COVERAGE and nothing_in(answer):
+        m.drawing.notes.insert(0, nothing_said(words))
+    return m
+
+
+def nothing_in(answer: Found) -> bool:
+    """Tell whether not one case is counted."""
+    counted = answer.cells["n"].sum() + (answer.cells["n_before"].sum() if "n_before" in answer.cells else 0)
+    return not counted
+
+
+def nothing_said(words: Words) -> str:
+    """Return what to say and to do where nothing is counted."""
+    return words("Not one case is counted here: choose a longer period, or fewer filters.")
+
+
+def _drawn(
+    answer: Found,
+    window: Window,
+    wish: Wish,
+    category: str | None,
+    words: Words,
+    as_of: datetime,
+    links: Links,
+) -> GridMap:
     level = window.level.value
     ways: dict[str, Any] = {"drill_url": links.drill, "list_url": links.cases, "words": words, "as_of": as_of}
     if wish.view is View.COVERAGE:
@@ -332,6 +391,7 @@ def drawn(
         answer.cells,
         HotspotMetric(wish.metric).value,
         method=method,
+        usual=answer.usual,
         layer=_CELL_LAYERS[wish.layer],
         weekly=slider,
         **about,
@@ -358,6 +418,7 @@ def _density(
         answer.cells,
         bandwidth_m=_BANDWIDTH_M,
         method=method,
+        usual=answer.usual,
         **about,
     )
     if left_out:

@@ -19,6 +19,7 @@ from api.middleware import BodyLimit, Envelope, SameOrigin
 from api.problems import answers, install
 from api.schemas.base import ProblemOut
 from api.settings import Settings
+from api.warming import warming
 
 __all__ = ["create_app"]
 
@@ -68,10 +69,13 @@ class _Assets(StaticFiles):
         return response
 
 
-def create_app(settings: Settings, *, clock: Clock = system_clock, database: Database) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Clock = system_clock, database: Database, warm: bool = False
+) -> FastAPI:
     """Return the service over HTTP: the JSON interface, the maps, the pages, their files, and health.
 
     The caller opens and closes the database, and runs a worker beside it. Nothing here reads the environment.
+    warm : when it begins to serve, read the last months into memory, as many as the settings say.
     """
     app = _Service(
         title="gridwhistle",
@@ -79,6 +83,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         description=_ABOUT,
         docs_url=None,  # their pages load scripts from another host
         redoc_url=None,
+        lifespan=warming(database, clock, settings.warm_months) if warm and settings.warm_months else None,
     )
     app.state.settings = settings
     app.state.clock = clock

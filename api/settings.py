@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     worker_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often the worker looks for deadlines that are due."
     )
+    warm_months: int = Field(
+        default=13,
+        ge=0,
+        le=240,
+        description="How many months of cases, the present one among them, each process that answers requests reads "
+        "into memory when it begins, so that no first figure waits for them; 13 hold a year. 0 for none.",
+    )
     metrics: Literal["local", "open", "off"] = Field(
         default="local",
         description="Who may read /metrics: local for programs on this machine, open for everybody who reaches the "

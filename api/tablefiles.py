@@ -95,6 +95,8 @@ class About:
 def columns_of(frame: pd.DataFrame, words: Words) -> list[Column]:
     """Return the columns of a figure as people know them; one without a word here keeps its name."""
     known = _headings(words)
+    if "p90" in frame.columns:  # a time, and which one
+        known["value"] = (words("Median, minutes"), "number", "")
     made = []
     for name in frame.columns:
         if str(name) in _NOT_TAKEN or str(name).startswith("_"):
@@ -241,13 +243,18 @@ def _told(about: About, columns: Sequence[Column], words: Words) -> Iterator[tup
     yield words("Title"), about.title
     yield from about.filters
     for note in about.notes:
-        yield words("Definition"), note
+        yield words("Definition"), _after(words("Definition"), note)
     yield words("Data as of"), words.moment(about.as_of) + " (UTC+8)"
     if about.mark:
-        yield words("Taken away"), about.mark
+        yield words("Taken away"), _after(words("Taken away"), about.mark)
     yield words("Column"), words("Name of the column in files for programs")
     for column in columns:
         yield column.heading, column.name
+
+
+def _after(label: str, text: str) -> str:
+    """Return a text without the label that it begins with: on a sheet of paper it stands alone, here beside it."""
+    return text.removeprefix(label).lstrip("：: ") if text.startswith((f"{label}：", f"{label}:")) else text
 
 
 def _width(heading: str, values: Sequence[Any]) -> float:
@@ -371,7 +378,7 @@ def _headings(words: Words) -> dict[str, tuple[str, Kind | None, str]]:
         "trend_p": (words("Trend p"), "number", ""),
         "value_before": (words("Value before"), "number", ""),
         "n_before": (words("n before"), "whole", ""),
-        "change": (words("Change"), "number", ""),
+        "change": (words("Change of the figure"), "number", ""),
         "category": (words("Category (code)"), "text", ""),
         "category_name": (words("Category"), "text", ""),
         "category_name_en": (words("Category, English"), "text", ""),

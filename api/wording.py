@@ -48,6 +48,8 @@ def _page(facts: Mapping[str, Any]) -> str | None:
     """Return the page of what a message is about, None where it has none."""
     if facts.get("place"):
         return f"/points/{facts['place']}"
+    if facts.get("campaign"):
+        return f"/campaigns/{facts['campaign']}"
     return f"/incidents/{facts['number']}" if facts.get("number") else None
 
 

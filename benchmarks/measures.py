@@ -1,12 +1,13 @@
 """How long a figure takes over HTTP, with all cases of a district in the tables: facts in memory beside plain SQL.
 
-On a throw-away PostGIS with a district of 8 towns and 800 cells, filled by one statement a table: incidents over five
-years, so that a window of one year holds a fifth of them, a tenth of them with tasks of departments, open ones among
-them. Each figure is asked as a client does, through the whole service; its peer is the same figure by one SQL query
-over the same rows, in the same run, and both answers are asserted equal. Warm: the months of the window were read
-before. The first reading, and a question right after a case has changed, stand beside it.
+On a throw-away PostGIS with a district of 8 towns and 800 cells, filled by one statement a table: incidents spread
+evenly over the last years (by default five, so that the window of one year holds a fifth of them), a tenth of them
+with tasks of departments, open ones among them; one of fifty lies where its cell was written down for its place.
+Each figure is asked as a client does, through the whole service; its peer is the same figure by one SQL query over
+the same rows, in the same run, and both answers are asserted equal. Warm: the months of the window were read before.
+The first reading, and a question right after a case has changed, stand beside it.
 
-    python benchmarks/measures.py [INCIDENTS]
+    python benchmarks/measures.py [INCIDENTS [YEARS]]
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ OURS = "grids.measures, over HTTP"
 PEER = "one SQL query over the rows"
 
 DISTRICT = "990101"
+CELL, LITTER = "building_group", "02-001"
 _EDITION = """
 insert into edition (name, status, source, frame, leaf_level, effective_from, loaded_at, report)
 values ('bench', 'published', 'bench', 'CGCS2000', 'building_group', '2015-01-01', :now, '{}')
@@ -77,7 +79,7 @@ select to_char(made.at, 'YYYYMMDD') || lpad(made.n::text, 11, '0'),
     case when made.kind > 0.97 then 2 else 1 end,
     (array['hotline', 'citizen', 'grid_worker', 'patrol'])[1 + made.n % 4],
     'a case of the benchmark', kind.code, (array['green', 'yellow', 'orange', 'red'])[1 + made.n % 4],
-    st_setsrid(st_makepoint(cell.x + (made.a - 0.5) / 250, cell.y + (made.b - 0.5) / 250), 4490),
+    st_setsrid(st_makepoint(cell.x + made.off * (made.a - 0.5) / 250, cell.y + made.off * (made.b - 0.5) / 250), 4490),
     cell.x, cell.y, 'CGCS2000', cell.edition_id, cell.code, 'inside', made.at, made.at + made.took * interval '1 hour',
     case when made.open then null else made.at + (1 + made.took * 40) * interval '1 hour' end,
     case when made.open then null else made.at + (30 + made.took * 40) * interval '1 hour' end,
@@ -87,6 +89,7 @@ select to_char(made.at, 'YYYYMMDD') || lpad(made.n::text, 11, '0'),
     '[]', case when made.kind > 0.95 then 1 else 0 end, 1, null, 1
 from (select n, random() as kind, random() as a, random() as b, -ln(1 - random()) as took, random() < 0.02 as open,
           1 + floor(power(random(), 1.5) * :cells)::int as cell, 1 + floor(power(random(), 2) * :kinds)::int as kind_of,
+          sign(n % 50) as off,
           :begin + (n::float8 / :many) * (:now - :begin) as at
       from generate_series(1, :many) as n) as made
 join (select row_number() over (order by code) as place, code, edition_id, st_x(st_pointonsurface(boundary)) as x,
@@ -139,20 +142,23 @@ _WEEKS = f"""select left(grid_code, :digits) as code, count(*) as n, (extract(ep
     received_at at time zone 'Asia/Shanghai')) / 604800)::int as week from incident where {_WALLS} group by 1, 3"""
 
 
-def main(incidents: int = INCIDENTS) -> list[Row]:
-    """Return the 95th percentile of each figure over HTTP, and its peer's."""
+def main(incidents: int = INCIDENTS, years: float = YEARS) -> list[Row]:
+    """Return the 95th percentile of each figure over HTTP, and its peer's.
+
+    years : over how many the incidents are spread, the last of them the window of every question.
+    """
     root = Path(tempfile.mkdtemp(prefix="gridwhistle-bench-"))
     root.chmod(0o755)
     cluster = Cluster(root / "pg", fast=True).start()
     try:
         cluster.create_database("measures")
-        return _measure(cluster.url("measures"), incidents)
+        return _measure(cluster.url("measures"), incidents, years)
     finally:
         cluster.stop()
         shutil.rmtree(root)
 
 
-def _measure(url: str, incidents: int) -> list[Row]:
+def _measure(url: str, incidents: int, years: float) -> list[Row]:
     engine = make_engine(url, statement_timeout_seconds=3600)
     migrate(engine)
     with Session(engine) as session:
@@ -173,20 +179,20 @@ def _measure(url: str, incidents: int) -> list[Row]:
         session.add(Post(person_id=person.id, role=Role.DISTRICT_PLATFORM, area_code=DISTRICT, title="bench"))
         session.commit()
     with engine.begin() as connection:
-        _fill(connection, incidents)
+        _fill(connection, incidents, years)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze"))
     database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
     app = create_app(Settings(), clock=lambda: NOW, database=database)
     with TestClient(app, base_url="https://testserver") as client, engine.connect() as connection:
         client.post("/api/login", json={"login": "bench", "password": PASSWORD}).raise_for_status()
-        found = _Figures(client, connection, DISTRICT, incidents).rows()
+        found = _Figures(client, connection, DISTRICT, incidents, years).rows()
     engine.dispose()
     return found
 
 
-def _fill(connection: Connection, incidents: int) -> None:
-    begin = NOW - timedelta(days=365.25 * YEARS)
+def _fill(connection: Connection, incidents: int, years: float) -> None:
+    begin = NOW - timedelta(days=365.25 * years)
     cells = connection.scalar(text("select count(*) from grid where length(code) = 15"))
     kinds = connection.scalar(text("select count(*) from category"))
     connection.execute(text("select setseed(0.5)"))
@@ -199,41 +205,51 @@ def _fill(connection: Connection, incidents: int) -> None:
 class _Figures:
     """The questions, each with its peer and what has to be equal."""
 
-    def __init__(self, client: TestClient, connection: Connection, district: str, incidents: int) -> None:
-        self.client, self.connection, self.district, self.incidents = client, connection, district, incidents
+    def __init__(
+        self, client: TestClient, connection: Connection, district: str, incidents: int, years: float
+    ) -> None:
+        self.client, self.connection, self.district = client, connection, district
+        self.incidents, self.years = incidents, years
 
     def rows(self) -> list[Row]:
         begun = time.perf_counter()
         self._ask("counts")
         first = time.perf_counter() - begun
-        task = f"a figure of one year, {self.incidents:,} incidents over {YEARS} years"
+        task = f"a figure of one year, {self.incidents:,} incidents over {self.years:g} years"
         held = self.connection.scalar(
             text("select count(*) from incident where received_at >= :since"), {"since": SINCE}
         )
         rows = [Row(task, "the first question reads the year", first, "s", None, f"{held:,} incidents")]
         rows += self._pair("counts by town", _COUNT, 9, self._same_counts, "counts")
-        rows += self._pair("counts by cell", _COUNT, 15, self._same_counts, "counts", level="building_group")
+        rows += self._pair("counts by cell", _COUNT, 15, self._same_counts, "counts", level=CELL)
         rows += self._pair(
             "hotspots per 1,000 households by cell",
             _COUNT,
             15,
             self._same_counts,
             "hotspots",
-            level="building_group",
+            level=CELL,
             metric="per_1000_households",
         )
         rows += self._pair(
             "handling times by town", _TIMES, 9, self._same_times, "responses", metric="handle"
         )
-        rows += self._pair(
-            "handling times by cell", _TIMES, 15, self._same_times, "responses", level="building_group"
-        )
+        rows += self._pair("handling times by cell", _TIMES, 15, self._same_times, "responses", level=CELL)
         rows += self._pair("answers by town", _ANSWERS, 9, self._same_answers, "responses", metric="respond")
         rows += self._pair("overdue rate by town", _LATE, 9, self._same_rates, "rates", metric="overdue")
-        rows += self._pair("weeks by cell", _WEEKS, 15, self._same_weeks, "weekly", level="building_group")
+        rows += self._pair("weeks by cell", _WEEKS, 15, self._same_weeks, "weekly", level=CELL)
         rows += [self._alone("handling times in office hours", "responses", metric="handle", time="working")]
-        rows += [self._alone("emerging hotspots by cell", "emerging", level="building_group")]
+        rows += [self._alone("emerging hotspots by cell", "emerging", level=CELL)]
         rows += [self._alone("a density surface", "density", bandwidth_m="500", cell_m="200")]
+        rows += [
+            self._alone("hotspots without default points", "hotspots", level=CELL, default_points="leave_out")
+        ]
+        rows += [self._alone("default points", "default-points")]
+        rows += [self._alone("handling times, two years compared", "compare", of="responses")]
+        rows += [
+            self._alone("recurrent places, one category", "recurrences", category=LITTER),
+            self._alone("recurrent places, one town", "recurrences", area=DISTRICT + "003"),
+        ]
         rows += [self._alone("counts right after a case changed", "counts", change=True)]
         return rows
 
@@ -268,7 +284,7 @@ class _Figures:
 
     def _alone(self, task: str, path: str, *, change: bool = False, **asked: str) -> Row:
         taken = []
-        self._ask(path, **asked)
+        rows = len(self._ask(path, **asked).get("rows", ()))
         for number in range(RUNS):
             if change:
                 self._change(1 + number * 7919 % self.incidents)
@@ -281,7 +297,7 @@ class _Figures:
             _p95(taken) * 1000,
             "ms, p95",
             None,
-            f"median {statistics.median(taken) * 1000:,.0f} ms",
+            f"median {statistics.median(taken) * 1000:,.0f} ms" + (f", {rows:,} rows" if rows else ""),
         )
 
     def _change(self, incident: int) -> None:
@@ -293,7 +309,7 @@ class _Figures:
 
     def _ask(self, path: str, **asked: str) -> Any:
         period = {"area": self.district, "from": SINCE.isoformat(), "to": NOW.isoformat()}
-        answer = self.client.get(f"/api/measures/{path}", params={**period, **asked})
+        answer = self.client.get(f"/api/measures/{path}", params=period | asked)
         if answer.status_code != 200:
             raise RuntimeError(f"{path}: {answer.status_code} {answer.text[:300]}")
         return answer.json()
@@ -343,4 +359,5 @@ def _p95(taken: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    print(render(main(int(sys.argv[1]) if len(sys.argv) > 1 else INCIDENTS)))
+    told = sys.argv[1:]
+    print(render(main(int(told[0]) if told else INCIDENTS, float(told[1]) if len(told) > 1 else YEARS)))

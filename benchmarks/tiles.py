@@ -2,9 +2,10 @@
 
 7,270 grids of some 50 vertices in a square half a degree wide, 300,000 incidents of a year of which 20,000 are open,
 on a throw-away PostGIS. Tiles at random places of the city, each asked for in turn by every program, warm.
-Beside ours, which brings the borders into the plane of the map when asked: the same statement over borders that were
-stored in that plane, and the same grids of the same box as GeoJSON, as GET /api/grids gives them. The tiles are
-asserted equal to the byte, the GeoJSON to hold the same grids.
+Beside ours, which keeps the tiles of a published grid: the same tile drawn anew, the same statement over borders that
+were stored in the plane of the map, and the same grids of the same box as GeoJSON, as GET /api/grids gives them.
+Beside a year's incidents, counted from the facts in memory: the same counted by PostgreSQL. The tiles are asserted
+equal to the byte, the squares to the last digit, the GeoJSON to hold the same grids.
 
     python benchmarks/tiles.py
 """
@@ -35,7 +36,7 @@ from api.database import make_engine, migrate
 from benchmarks.table import Row, render
 from benchmarks.tessellation import tessellation
 from gis.tiles import Tile
-from grids import atlas, tiles
+from grids import atlas, squares, tiles
 from grids.register import Filters
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Scope
@@ -132,12 +133,13 @@ def _grids(session: Session, asked: int) -> list[Row]:
         places = _places(zoom, asked)
         programs: dict[str, Callable[[Tile], Any]] = {
             OURS: lambda tile: tiles.grid_tile(session, tile, level=GridLevel.BUILDING_GROUP, on=TODAY),
+            "drawn anew": lambda tile: _anew(session, tile),
             "a stored column": lambda tile: _stored(session, tile),
             "GeoJSON": lambda tile: _geojson(session, tile),
         }
         for tile in places[:5]:
-            ours, stored, plain = (run(tile) for run in programs.values())
-            assert ours == stored
+            ours, anew, stored, plain = (run(tile) for run in programs.values())
+            assert ours == anew == stored
             assert set(_codes(ours)) <= set(plain[0])
         rows += _timed(f"grids of a tile of zoom {zoom}", places, programs)
     return rows
@@ -147,10 +149,22 @@ def _incidents(session: Session, asked: int) -> list[Row]:
     rows = []
     for zoom in (9, 11, 13, 15):
         places = _places(zoom, asked)
-        programs = {OURS: lambda tile: tiles.incident_tile(session, CITY, tile, Filters(open_only=True))}
+        programs: dict[str, Callable[[Tile], Any]] = {
+            OURS: lambda tile: tiles.incident_tile(session, CITY, tile, Filters(open_only=True))
+        }
         rows += _timed(f"open incidents of a tile of zoom {zoom}", places, programs)
-    whole = {OURS: lambda tile: tiles.incident_tile(session, CITY, tile, Filters(since=YEAR))}
-    return rows + _timed("a year's incidents of a tile of zoom 11", _places(11, asked // 3), whole)
+    year = Filters(since=YEAR)
+    for zoom in (9, 11):
+        places = _places(zoom, asked // 3)
+        for tile in places[:3]:
+            by_rows = squares.from_rows(session, CITY, tile, year)
+            assert squares.from_facts(session, CITY, tile, year) == by_rows
+        programs = {
+            OURS: lambda tile: tiles.incident_tile(session, CITY, tile, year),
+            "squares by PostgreSQL": lambda tile: squares.from_rows(session, CITY, tile, year),
+        }
+        rows += _timed(f"a year's incidents of a tile of zoom {zoom}", places, programs)
+    return rows
 
 
 def _timed(task: str, places: list[Tile], programs: dict[str, Callable[[Tile], Any]]) -> list[Row]:
@@ -181,6 +195,11 @@ def _places(zoom: int, asked: int) -> list[Tile]:
     x = (lon + 180) / 360 * 2**zoom
     y = (1 - np.arcsinh(np.tan(np.radians(lat))) / math.pi) / 2 * 2**zoom
     return [Tile(zoom, int(east), int(down)) for east, down in zip(x, y, strict=True)]
+
+
+def _anew(session: Session, tile: Tile) -> bytes:
+    edition = session.execute(text("select id from edition")).scalar_one()
+    return tiles.drawn_grid(session, tile, GridLevel.BUILDING_GROUP, (edition,))
 
 
 def _stored(session: Session, tile: Tile) -> bytes:

@@ -52,6 +52,17 @@ class Tile:
         north, south = (_latitude((self.y + side) / tiles) for side in (-margin, 1 + margin))
         return max(west, -180.0), south, min(east, 180.0), north
 
+    def edges(self, parts: int) -> tuple[list[float], list[float]]:
+        """Return the degrees of the lines that cut the tile into `parts` each way: longitudes eastwards, latitudes
+        southwards, `parts` + 1 of each. Neighbouring tiles have the very same number for the edge that they share.
+        """
+        tiles = 2**self.z
+        steps = [step / parts for step in range(parts + 1)]
+        return (
+            [(self.x + step) / tiles * 360 - 180 for step in steps],
+            [_latitude((self.y + step) / tiles) for step in steps],
+        )
+
 
 def _latitude(down: float) -> float:
     """Return the latitude of a place in the square of the whole world, 0 at its northern edge and 1 at its southern."""

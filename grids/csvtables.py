@@ -72,7 +72,7 @@ class CsvSource:
         """
         self.encoding = _codec(self.encoding)
         with self._open() as (text, _):
-            header = self._next(csv.reader(text, strict=True), 1)
+            header = next(self._rows(csv.reader(text, strict=True)), None)
         if header is None:
             raise self._bad("it is empty: wanted a header line with the names of the columns")
         # with the mark already taken off by the codec
@@ -105,12 +105,13 @@ class CsvSource:
         width = len(self.columns)
         with self._open() as (text, raw):
             reader = csv.reader(text, strict=True)
-            self._next(reader, 1)
+            found = self._rows(reader)
+            next(found, None)
             cells: list[list[str]] = []
             lines: list[int] = []
             malformed: list[Malformed] = []
             seen, yielded = 0, False
-            while (row := self._next(reader, reader.line_num + 1)) is not None:
+            for row in found:
                 if not row:
                     continue
                 if len(row) == width:
@@ -155,10 +156,14 @@ class CsvSource:
             with io.TextIOWrapper(buffered, encoding=codec, errors="strict", newline="") as text:
                 yield text, raw
 
-    def _next(self, reader: Any, line: int) -> list[str] | None:
+    def _rows(self, reader: Any) -> Iterator[list[str]]:
+        """Yield what a reader reads; what stops it is told with the line from which on."""
         csv.field_size_limit(_LONGEST_CELL)
+        line = 1
         try:
-            row: list[str] | None = next(reader, None)
+            for row in reader:
+                line = reader.line_num + 1
+                yield row
         except UnicodeDecodeError as wrong:
             raise InvalidInput(
                 "wrong_encoding",
@@ -175,7 +180,6 @@ class CsvSource:
             raise self._bad(words) from None
         except (OSError, EOFError) as broken:
             raise self._bad(f"it cannot be unpacked beyond line {line}: {broken}") from None
-        return row
 
     def _bad(self, words: str) -> InvalidInput:
         return InvalidInput("bad_table", f"{self.path.name}: {words}", field="file", got=self.path.name)

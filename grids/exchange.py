@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from gis.errors import InvalidInput
@@ -25,6 +25,7 @@ from grids import atlas, catalogue, history
 from grids.csvtables import CsvSource, Rejects
 from grids.ground.framing import PointSample
 from grids.locating import place_table
+from grids.numbering import Numbering
 from grids.profile import ISO, Columns, Profile
 from grids.rules.calendar import local_day
 from grids.rules.categories import shipped_categories
@@ -96,6 +97,8 @@ def import_incidents(
     columns = profile.columns
     sample = PointSample(profile.frame, (source.path.stem, columns.lon, columns.lat))
     taken: set[str] = set()
+    grown = _holds_any(session, profile)
+    numbering = Numbering(session)
     sheets: history.Sheets | None = None
     with history.copying(session) as way:
         for block in source.blocks(_BLOCK_ROWS):
@@ -111,20 +114,21 @@ def import_incidents(
             again = rows["id"].duplicated() | rows["id"].isin(taken)
             twice = cells.loc[again[again].index]
             rejects.add(twice, ["its id came earlier in the file"] * len(twice), [columns.id] * len(twice))
-            rows = rows[~again]
+            rows = rows[~again].sort_values("received", kind="stable")
             taken.update(rows["id"])
             way.finish()
-            rows = rows[~_known(session, profile, rows["id"])].sort_values("received", kind="stable")
+            if grown:
+                rows = rows[~_known(session, profile, rows["id"])]
+            names = None if dry_run or rows.empty else numbering.give(rows)
+            # the block before goes into the tables while this one is written out and the next is read
+            way.start(sheets)
             done.already_there += int((~again).sum()) - len(rows)
             _count(done, rows, profile)
-            if not dry_run and len(rows):
-                names = history.reserve(session, rows)
-                # the block before goes into the tables while this one is written out and the next is read
-                way.start(sheets)
-                sheets = history.written(rows, names, profile, grid.edition_names, now)
+            sheets = None if names is None else history.written(rows, names, profile, grid.edition_names, now)
         way.start(sheets)
+        done.frame_doubt = sample.doubt(grid)
+    numbering.settle()
     done.rejected = dict(rejects.reasons)
-    done.frame_doubt = sample.doubt(grid)
     return done
 
 
@@ -146,44 +150,75 @@ def _check_categories(session: Session, profile: Profile) -> None:
 def _read(cells: pd.DataFrame, profile: Profile, rejects: Rejects, now: datetime) -> pd.DataFrame:
     """Return the rows that make sense in themselves, indexed by line, under our own column names."""
     columns = profile.columns
-    rows = pd.DataFrame(index=cells.index)
-    rows["id"] = _stripped(cells[columns.id])
-    rows["lon"], rows["lat"] = cells[columns.lon], cells[columns.lat]
-    rows["text"] = _joined(cells, columns.text)
-    rows["address"] = _stripped(cells[columns.address]) if columns.address else ""
-    rows["word"] = _stripped(cells[columns.category]) if columns.category else ""
-    rows["channel_word"] = _stripped(cells[columns.channel]).str.casefold() if columns.channel else ""
-    received, closed = _stripped(cells[columns.received]), None
-    rows["received"] = _moments(received, profile)
-    rows["closed"] = pd.Series(pd.NaT, index=cells.index, dtype=rows["received"].dtype)
-    if columns.closed:
-        closed = _stripped(cells[columns.closed])
-        rows["closed"] = _moments(closed, profile)
-        # of an hour that the clock shows twice a year, a closing time means the later one where it has to
-        second = _moments(closed, profile, dst=False)
-        rows["closed"] = rows["closed"].where(~(rows["closed"] < rows["received"]), second)
-    present = pd.Timestamp(now)
-    whole = rows["id"] + rows["text"] + rows["address"] + rows["word"]
-    unreadable = (
-        rows["closed"].isna() & (closed != "") if closed is not None else np.zeros(len(rows), dtype=bool)
+    none = pd.Series("", index=cells.index, dtype=object)
+    ids, word = _stripped(cells[columns.id]), _stripped(cells[columns.category]) if columns.category else none
+    text, address = (
+        _joined(cells, columns.text),
+        _stripped(cells[columns.address]) if columns.address else none,
     )
+    channel = _stripped(cells[columns.channel]).str.casefold() if columns.channel else none
+    told = _stripped(cells[columns.received])
+    received = _moments(told, profile)
+    closed = pd.Series(pd.NaT, index=cells.index, dtype=received.dtype)
+    unreadable = np.zeros(len(cells), dtype=bool)
+    if columns.closed:
+        ended = _stripped(cells[columns.closed])
+        closed = _moments(ended, profile)
+        early = closed < received
+        if early.any():
+            # of an hour that the clock shows twice a year, a closing time means the later one where it has to
+            closed[early] = _moments(ended[early], profile, dst=False)
+        unreadable = (closed.isna() & (ended != "")).to_numpy()
+    present = pd.Timestamp(now)
     faults = (
-        (rows["id"] == "", columns.id, "no id"),
-        (rows["id"].str.len() > _LONGEST_ID, columns.id, f"its id is longer than {_LONGEST_ID} characters"),
-        (whole.str.contains("\x00", regex=False), "", "text that holds U+0000"),
-        (received == "", columns.received, "no time of receipt"),
-        (rows["received"].isna(), columns.received, "its time of receipt cannot be read"),
-        (rows["received"] > present, columns.received, "received in the future"),
+        (ids == "", columns.id, "no id"),
+        (
+            _true(len(one) > _LONGEST_ID for one in ids),
+            columns.id,
+            f"its id is longer than {_LONGEST_ID} characters",
+        ),
+        (_with_nul(ids, text, address, word), "", "text that holds U+0000"),
+        (told == "", columns.received, "no time of receipt"),
+        (received.isna(), columns.received, "its time of receipt cannot be read"),
+        (received > present, columns.received, "received in the future"),
         (unreadable, columns.closed, "its closing time cannot be read"),
-        (rows["closed"] < rows["received"], columns.closed, "closed before it was received"),
-        (rows["closed"] > present, columns.closed, "closed in the future"),
+        (closed < received, columns.closed, "closed before it was received"),
+        (closed > present, columns.closed, "closed in the future"),
     )
     fault = np.select([found for found, _, _ in faults], range(len(faults)), -1)
     bad = fault >= 0
-    told = [faults[one] for one in fault[bad]]
-    rejects.add(cells[bad], [reason for _, _, reason in told], [name or "" for _, name, _ in told])
-    whole_rows: pd.DataFrame = rows.loc[~bad]
-    return whole_rows
+    if bad.any():
+        found = [faults[one] for one in fault[bad]]
+        rejects.add(cells[bad], [reason for _, _, reason in found], [name or "" for _, name, _ in found])
+    rows = pd.DataFrame(
+        {
+            "id": ids,
+            "lon": cells[columns.lon],
+            "lat": cells[columns.lat],
+            "text": text,
+            "address": address,
+            "word": word,
+            "channel_word": channel,
+            "received": received,
+            "closed": closed,
+        },
+        index=cells.index,
+        copy=False,
+    )
+    return rows.loc[~bad] if bad.any() else rows
+
+
+def _true(answers: Iterable[bool]) -> NDArray[np.bool_]:
+    return np.fromiter(answers, dtype=np.bool_)
+
+
+def _with_nul(*columns: Sequence[str] | pd.Series[Any] | Texts) -> NDArray[np.bool_]:
+    """Say which rows hold U+0000 in any of their texts."""
+    found = np.zeros(len(columns[0]), dtype=np.bool_)
+    for texts in columns:
+        if "\x00" in "".join(texts):  # one look at all of them, for hardly any does
+            found |= _true("\x00" in text for text in texts)
+    return found
 
 
 def _stripped(texts: pd.Series[Any]) -> pd.Series[Any]:
@@ -230,7 +265,7 @@ def _placed(
     rows: pd.DataFrame, grid: atlas.Atlas, profile: Profile, cells: pd.DataFrame, rejects: Rejects
 ) -> pd.DataFrame:
     """Return the rows that have a place, with their cell, or the nearest district for those in none."""
-    placed = place_table(rows, grid, lon="lon", lat="lat", frame=profile.frame)
+    placed = place_table(rows, grid, lon="lon", lat="lat", frame=profile.frame, levels=False)
     reasons = placed.rejects["reason"].tolist()
     rejects.add(
         cells.loc[placed.rejects.index], reasons, [_where_at_fault(one, profile.columns) for one in reasons]
@@ -251,6 +286,14 @@ def _where_at_fault(reason: str, columns: Columns) -> str:
     return columns.lat if "latitude" in reason or "northing" in reason else f"{columns.lon}, {columns.lat}"
 
 
+def _holds_any(session: Session, profile: Profile) -> bool:
+    """Say whether any case of the source is there already; keys are in the order of their bytes, ":" before ";"."""
+    key = Incident.source_key
+    return bool(
+        session.scalar(select(exists().where(key >= f"{profile.source}:", key < f"{profile.source};")))
+    )
+
+
 def _known(session: Session, profile: Profile, ids: pd.Series[Any]) -> pd.Series[Any]:
     keys = [f"{profile.source}:{one}" for one in ids]
     there = set(session.scalars(select(Incident.source_key).where(Incident.source_key == func.any(keys))))
@@ -258,9 +301,12 @@ def _known(session: Session, profile: Profile, ids: pd.Series[Any]) -> pd.Series
 
 
 def _count(done: Imported, rows: pd.DataFrame, profile: Profile) -> None:
+    closed = int(rows["closed"].notna().sum())
     done.imported += len(rows)
-    done.closed += int(rows["closed"].notna().sum())
-    done.open += int(rows["closed"].isna().sum())
-    done.placed.update(rows["how"])
-    words = rows.loc[rows["word"] != "", "word"]
-    done.unmapped.update(word for word in words if word.casefold() not in profile.categories)
+    done.closed += closed
+    done.open += len(rows) - closed
+    done.placed.update(rows["how"].tolist())
+    words = Counter(rows["word"].tolist())
+    done.unmapped.update(
+        {word: count for word, count in words.items() if word and word.casefold() not in profile.categories}
+    )

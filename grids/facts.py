@@ -10,6 +10,11 @@ transaction may hold a lower id than one that is over already. So a step is look
 be left that holds a lower one: at each question the highest id in its snapshot is noted with the number that the next
 transaction would get; once every transaction below that number is over, all ids up to that one are settled.
 
+Months that are not here yet are read one after the other, and meanwhile questions about others are answered. What was
+changed after the snapshot that a month is read in has a step above those settled before it; and which are settled
+stands still until the month is here. So the next question looks for all that it lacks. This wants each statement to
+see what was committed before it, as PostgreSQL's READ COMMITTED does.
+
 Whoever asks in a transaction that has written sees what it wrote: its facts are read for this question alone, and
 nobody else ever sees them.
 """
@@ -120,7 +125,9 @@ class FactStore:
     """The facts of one database; see the head of this module. May be asked by several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of all below
+        self._reads = threading.Lock()  # taken before the other, by the one who reads a month
+        self._reading = False  # a month is being read, and `_low` stands still
         self._forget()
 
     def _forget(self) -> None:
@@ -140,19 +147,19 @@ class FactStore:
 
         since : included; until : not included. The arrays hold whole months: the caller cuts the edges off.
         """
-        with self._lock:
-            # what was changed while months are read is taken over after them, in one statement: so all are of one
-            # moment, and only then an answer
-            for _ in range(_TRIES):
+        # what was changed while months are read is taken over after them, in one statement: so all are of one
+        # moment, and only then an answer
+        for _ in range(_TRIES):
+            with self._lock:
                 if not self._follow(session):
                     break
                 wanted = self._wanted(session, since, until)
                 missing = [number for number in wanted if number not in self._months]
                 if not missing:
                     return self._answer(session, wanted)
-                for number in missing:
-                    self._load(session, number)
-            return _read_for_one(session, since, until)
+            for number in reversed(missing):  # what most ask for first
+                self._load(session, number)
+        return _read_for_one(session, since, until)
 
     def _answer(self, session: Session, wanted: tuple[int, ...]) -> Facts:
         for number in wanted:
@@ -204,7 +211,7 @@ class FactStore:
             self._asked[process] = began
         self._seen = max(self._seen, head.last_step)
         settled = [last for last, upcoming in self._waiting if upcoming <= head.settled]
-        if settled:
+        if settled and not self._reading:
             self._low = max(self._low or 0, *settled)
             self._waiting = [pair for pair in self._waiting if pair[1] > head.settled]
 
@@ -241,8 +248,18 @@ class FactStore:
         year, month = divmod(number, 12)
         begins = datetime(year, month + 1, 1, tzinfo=UTC)
         ends = datetime(year + (month == 11), (month + 1) % 12 + 1, 1, tzinfo=UTC)
-        rows = received_in(session, begins, ends)
-        self._months[number] = _month(self._placed(rows.cases), rows.tasks)
+        with self._reads:
+            with self._lock:
+                if number in self._months:  # somebody else has read it
+                    return
+                self._reading, home = True, self._home
+            try:
+                rows = received_in(session, begins, ends)
+                with self._lock:
+                    if self._home == rows.head.home == home:
+                        self._months[number] = _month(self._placed(rows.cases), rows.tasks)
+            finally:
+                self._reading = False
 
     def _placed(self, cases: Columns) -> Columns:
         overdue = cases["overdue_grid"]

@@ -1,41 +1,37 @@
 """Cases of another system on their way into the tables: their rows, their one step each, and how they are copied.
 
 Each case is the same as one that the use cases would write: its step is sealed as `grids.trace` seals it, its
-explanation that of `grids.rules.explanation.cell`. Both are written once as stencils and then filled row by row.
+explanation that of `grids.rules.explanation.cell`. Both are written once as stencils and then filled for all rows.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+import gc
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import ARRAY, Integer, Text, cast, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
-from gis.errors import InvalidInput
+from grids.numbering import Names
 from grids.profile import Profile
 from grids.rules import explanation
-from grids.rules.calendar import SHANGHAI
 from grids.rules.lifecycle import INCIDENT
 from grids.rules.permissions import SYSTEM, Role
 from grids.rules.stencils import Stencil, as_json, mark
 from grids.rules.trace import content_of, sealed
-from grids.tables import Incident, NumberSeries, Placement, Trace
+from grids.tables import Incident, Placement, Trace
 
-__all__ = ["Copying", "Names", "Sheets", "copying", "reserve", "written"]
-
-_MOST_A_DAY = 99_999  # five digits of an incident's number
+__all__ = ["Copying", "Sheets", "copying", "written"]
 
 _INCIDENT_COLUMNS = (
     "id",
@@ -80,22 +76,18 @@ _TRACE_COLUMNS = (
     "previous_hash",
     "hash",
 )
-_SUBJECT, _PAYLOAD = _TRACE_COLUMNS.index("subject"), _TRACE_COLUMNS.index("payload")
+_STEP_VARIES = ("incident_id", "subject", "payload", "hash")
+_OPEN_IN_PAYLOAD = ("source_id", "channel", "lon", "lat", "grid", "category", "received_at", "closed_at")
 
 _EWKB = np.dtype([("order", "u1"), ("kind", "<u4"), ("srid", "<u4"), ("lon", "<f8"), ("lat", "<f8")])
 _POINT_WITH_SRID = 0x20000001
 
+_TURN_SECONDS = 0.0003
+
 _NULL = r"\N"
-_ENDS_A_CELL = re.compile(r"[\\\t\n\r]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}  # the first one first: it begins the others
 
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The id and the number of each row that is to be written, in its order."""
-
-    ids: Sequence[int]
-    numbers: Sequence[str]
+Texts = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,169 +98,70 @@ class Sheets:
     steps: bytes
 
 
-def reserve(session: Session, rows: pd.DataFrame) -> Names:
-    """Take ids and numbers for rows with `received` and `grid_code`: a series a county and local day.
-
-    Raises `InvalidInput` ("too_many_numbers").
-    """
-    sequence = select(func.nextval(func.pg_get_serial_sequence("incident", "id")))
-    ids = session.scalars(sequence.select_from(func.generate_series(1, len(rows)))).all()
-    return Names(ids, _numbers(session, rows))
-
-
-def _numbers(session: Session, rows: pd.DataFrame) -> list[str]:
-    days = rows["received"].dt.tz_convert(SHANGHAI).dt.strftime("%Y%m%d")
-    stems = (days + rows["grid_code"].str[:6]).tolist()
-    wanted = Counter(stems)
-    # in one order for everybody, so that two imports wait for each other instead of locking each other out
-    series = sorted(wanted)
-    asked = (
-        func.unnest(
-            cast([f"incident {stem}" for stem in series], ARRAY(Text)),
-            cast([wanted[stem] for stem in series], ARRAY(Integer)),
-        )
-        .table_valued("name", "last")
-        .render_derived()
-    )
-    statement = insert(NumberSeries).from_select(["name", "last"], select(asked.c.name, asked.c.last))
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"], set_={"last": NumberSeries.last + statement.excluded.last}
-    )
-    given = session.execute(statement.returning(NumberSeries.name, NumberSeries.last))
-    last = dict(given.all())
-    upcoming = {stem: last[f"incident {stem}"] - count for stem, count in wanted.items()}
-    numbers = []
-    for stem in stems:
-        upcoming[stem] += 1
-        numbers.append(f"{stem}{upcoming[stem]:05d}")
-    full = [stem for stem, number in upcoming.items() if number > _MOST_A_DAY]
-    if full:
-        raise InvalidInput(
-            "too_many_numbers",
-            f"more than {_MOST_A_DAY} incidents of {full[0][:8]} in district {full[0][8:]}: is the time of receipt "
-            "in the right column?",
-            field="columns.received",
-            got=full[0],
-        )
-    return numbers
-
-
 def written(
     rows: pd.DataFrame, names: Names, profile: Profile, edition_names: Mapping[int, str], now: datetime
 ) -> Sheets:
-    """Write out rows that were read and placed, in their last state, with the one step of each."""
-    forms = _Forms(profile, edition_names, now)
-    incidents, steps = [], []
-    for row, case, number, shape in zip(_facts(rows), names.ids, names.numbers, _ewkb(rows), strict=True):
-        form = forms.of(row.closed is not None, row.how, row.edition_id)
-        category = profile.categories.get(row.word.casefold(), profile.default_category)
-        channel = profile.channels.get(row.channel_word, profile.default_channel).value
-        places = {
-            "number": f'"{number}"',
-            "source_id": as_json(row.id),
-            "channel": f'"{channel}"',
-            "lon": f'"{row.lon}"',
-            "lat": f'"{row.lat}"',
-            "short_lon": f'"{row.lon:.7f}"',
-            "short_lat": f'"{row.lat:.7f}"',
-            "border_m": f'"{row.border_distance_m:.1f}"',
-            "grid": f'"{row.grid_code}"',
-            "category": "null" if category is None else f'"{category}"',
-            "received_at": f'"{row.received}"',
-            "closed_at": "null" if row.closed is None else f'"{row.closed}"',
-        }
-        seal = r"\\x" + sealed(None, form.content.filled(places).encode()).hex()
-        steps.append(
-            f"{case}\t{form.step_begins}\t{number}\t{form.step_ends}\t"
-            f"{_cell(form.payload.filled(places))}\t{_NULL}\t{seal}\n"
+    """Write out rows that were read and placed, in their last state, with the one step of each.
+
+    Rows that arrive in one state, lie in their cell in one way and in one edition share a form, so each form is
+    written once and filled for all of its rows, a column after the other.
+    """
+    columns = _columns(rows, names, profile)
+    incidents, steps = (np.empty(len(rows), dtype=object) for _ in range(2))
+    alike: dict[tuple[bool, str, int], list[int]] = {}
+    editions = rows["edition_id"].fillna(0).astype(int).tolist()
+    for at, key in enumerate(
+        zip(rows["closed"].notna().tolist(), rows["how"].tolist(), editions, strict=True)
+    ):
+        alike.setdefault(key, []).append(at)
+    for (closed, how, edition), at_rows in alike.items():
+        form = _Form.of(closed, how, edition or None, profile=profile, edition_names=edition_names, now=now)
+        incidents[at_rows], steps[at_rows] = form.filled(
+            {name: column[at_rows].tolist() for name, column in columns.items()}
         )
-        incidents.append(
-            "\t".join(
-                (
-                    str(case),
-                    number,
-                    _cell(f"{profile.source}:{row.id}"),
-                    form.status,
-                    "1",
-                    channel,
-                    _cell(row.text or row.word or f"{profile.source} {row.id}"),
-                    _cell(row.address) if row.address else _NULL,
-                    category or _NULL,
-                    shape,
-                    str(row.lon),
-                    str(row.lat),
-                    profile.frame.value,
-                    _NULL if row.edition_id is None else str(row.edition_id),
-                    row.grid_code,
-                    row.how,
-                    str(row.border_distance_m),
-                    _cell(form.why.filled(places)),
-                    row.received,
-                    row.closed or _NULL,
-                    "0",
-                    "1",
-                    seal,
-                    "1\n",
-                )
-            )
-        )
-    return Sheets("".join(incidents).encode(), "".join(steps).encode())
+    return Sheets("".join(incidents.tolist()).encode(), "".join(steps.tolist()).encode())
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What cases have in common that arrive in one state, came to lie in one way, and in one edition."""
+    """What cases have in common that arrive in one state, came to lie in one way, and in one edition.
 
-    status: str
+    content, payload, why : what is hashed, the part of it that the step keeps, and the explanation.
+    incident, step : the cells of their rows that are the same for all, ready for COPY.
+    """
+
     content: Stencil
     payload: Stencil
     why: Stencil
-    step_begins: str
-    step_ends: str
+    incident: Mapping[str, str]
+    step: Mapping[str, str]
 
-
-class _Forms:
-    """The forms of one import, each made when it is first needed."""
-
-    def __init__(self, profile: Profile, edition_names: Mapping[int, str], now: datetime) -> None:
-        self._profile, self._edition_names, self._now = profile, edition_names, now
-        self._made: dict[tuple[bool, str, int | None], _Form] = {}
-
-    def of(self, closed: bool, how: str, edition: int | None) -> _Form:
-        key = (closed, how, edition)
-        found = self._made.get(key)
-        if found is None:
-            found = self._made[key] = self._make(*key)
-        return found
-
-    def _make(self, closed: bool, how: str, edition: int | None) -> _Form:
-        frame = self._profile.frame.value
+    @classmethod
+    def of(
+        cls,
+        closed: bool,
+        how: str,
+        edition: int | None,
+        *,
+        profile: Profile,
+        edition_names: Mapping[int, str],
+        now: datetime,
+    ) -> _Form:
+        frame = profile.frame.value
         action = "import_closed" if closed else "import_open"
         move = INCIDENT.decide(None, action, Role.SYSTEM)
         # of texts and whole numbers only, as the history holds them
         payload = {
-            "source": self._profile.source,
+            "source": profile.source,
             "frame": frame,
             "placement": how,
             "edition": edition,
-            **{
-                name: mark(name)
-                for name in (
-                    "source_id",
-                    "channel",
-                    "lon",
-                    "lat",
-                    "grid",
-                    "category",
-                    "received_at",
-                    "closed_at",
-                )
-            },
+            **{name: mark(name) for name in _OPEN_IN_PAYLOAD},
         }
         content = content_of(
             incident_number=mark("number"),
             seq=1,
-            at=self._now,
+            at=now,
             actor_id=SYSTEM.person_id,
             actor=f"{SYSTEM.name} ({SYSTEM.role})",
             unit=SYSTEM.unit,
@@ -278,78 +171,150 @@ class _Forms:
             action=action,
             from_state=None,
             to_state=move.target.value,
-            payload=payload,
+            payload={},
         )
         # where it came to lie is the one choice that is ours
         why = explanation.cell(
             None if how == Placement.OUTSIDE else mark("grid"),
             how,
-            at=self._now,
+            at=now,
             edition=edition,
-            edition_name=None if edition is None else self._edition_names.get(edition),
+            edition_name=None if edition is None else edition_names.get(edition),
             frame=frame,
             lon=0.0,
             lat=0.0,
             border_m=0.0,
         )
-        why["facts"] |= {name: mark(f"short_{name}") for name in ("lon", "lat")} | {
-            "border_m": mark("border_m")
+        why["facts"] |= {name: mark(name) for name in ("lon", "lat")} | {"border_m": mark("border_m")}
+        same = {
+            name: content[name] for name in _TRACE_COLUMNS if name in content and name not in _STEP_VARIES
         }
-        begins, ends = _TRACE_COLUMNS[1:_SUBJECT], _TRACE_COLUMNS[_SUBJECT + 1 : _PAYLOAD]
-        return _Form(
-            status=move.target.value,
-            content=Stencil(content),
+        incident = {
+            "status": move.target.value,
+            "round": 1,
+            "native_frame": frame,
+            "edition_id": edition,
+            "placement": how,
+            "rework_count": 0,
+            "trace_seq": 1,
+            "version": 1,
+        }
+        return cls(
+            # the payload stands in what is hashed as the step keeps it, so it is filled once
+            content=Stencil(content | {"payload": mark("payload")}),
             payload=Stencil(payload),
             why=Stencil([why]),
-            step_begins="\t".join(_plain_cell(content[name]) for name in begins),
-            step_ends="\t".join(_plain_cell(content[name]) for name in ends),
+            incident={name: _plain_cell(value) for name, value in incident.items()},
+            step={name: _plain_cell(value) for name, value in {**same, "previous_hash": None}.items()},
         )
+
+    def filled(self, columns: Mapping[str, list[Any]]) -> tuple[list[str], list[str]]:
+        """Return the rows of incidents and of steps, with the columns that `_columns` makes of these rows."""
+        payload = self.payload.filled({name: columns[f"json_{name}"] for name in _OPEN_IN_PAYLOAD})
+        content = self.content.filled({"number": columns["json_number"], "payload": payload})
+        why = self.why.filled(
+            {
+                "grid": columns["json_grid"],
+                "lon": [f'"{lon:.7f}"' for lon in columns["native_lon"]],
+                "lat": [f'"{lat:.7f}"' for lat in columns["native_lat"]],
+                "border_m": [f'"{metres:.1f}"' for metres in columns["border_distance_m"]],
+            }
+        )
+        seals = [rf"\\x{sealed(None, text.encode()).hex()}" for text in content]
+        incidents = {**columns, "explanation": _json_cells(why), "trace_hash": seals}
+        steps = {
+            "incident_id": columns["id"],
+            "subject": columns["number"],
+            "payload": _json_cells(payload),
+            "hash": seals,
+        }
+        return _lines(_INCIDENT_COLUMNS, self.incident, incidents), _lines(_TRACE_COLUMNS, self.step, steps)
+
+
+def _lines(names: Sequence[str], same: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return rows as lines of COPY's text format; same : cells that all of them have in common."""
+    cells = [same[name].replace("%", "%%") if name in same else "%s" for name in names]
+    shape = "\t".join(cells) + "\n"
+    return [shape % row for row in zip(*(columns[name] for name in names if name not in same), strict=True)]
 
 
 def _plain_cell(value: object) -> str:
-    return _NULL if value is None else _cell(str(value))
+    return _NULL if value is None else _cells([str(value)])[0]
 
 
-def _cell(text: str) -> str:
-    """Return a text as a cell of COPY's text format."""
-    return text.translate(_ESCAPES) if _ENDS_A_CELL.search(text) else text
+def _cells(texts: list[str]) -> list[str]:
+    """Return texts without U+0000 as cells of COPY's text format."""
+    whole = "\0".join(texts)
+    # one look at all of them, for hardly any has one of these
+    if not any(one in whole for one in _ESCAPES):
+        return texts
+    for one, escaped in _ESCAPES.items():
+        whole = whole.replace(one, escaped)
+    return whole.split("\0")
 
 
-class _Fact(NamedTuple):
-    """One row that is to become an incident; moments as the history writes them."""
-
-    id: str
-    text: str
-    address: str
-    word: str
-    channel_word: str
-    lon: float
-    lat: float
-    grid_code: str
-    how: str
-    border_distance_m: float
-    edition_id: int | None
-    received: str
-    closed: str | None
+def _json_cells(texts: list[str]) -> list[str]:
+    """Return JSON texts as cells of COPY's text format: they have no tab, and lines do not end in them."""
+    return [text.replace("\\", r"\\") if "\\" in text else text for text in texts]
 
 
-def _facts(rows: pd.DataFrame) -> Iterator[_Fact]:
-    columns: dict[str, list[Any]] = {
-        name: rows[name].astype(object).tolist() for name in ("id", "text", "address", "word", "channel_word")
+def _columns(rows: pd.DataFrame, names: Names, profile: Profile) -> dict[str, Texts]:
+    """Return what differs from row to row: columns of incidents, as cells, and places of stencils, as JSON."""
+    ids, words = rows["id"].tolist(), rows["word"].tolist()
+    category = {
+        word: profile.categories.get(word.casefold(), profile.default_category) for word in set(words)
     }
-    for name in ("lon", "lat", "border_distance_m"):
-        columns[name] = rows[name].astype(float).tolist()
-    columns["grid_code"], columns["how"] = rows["grid_code"].tolist(), rows["how"].tolist()
-    editions = rows["edition_id"].fillna(0).astype(int).tolist()
-    columns["edition_id"] = [one or None for one in editions]
-    columns["received"], columns["closed"] = _moments(rows["received"]), _moments(rows["closed"])
-    return map(_Fact._make, zip(*(columns[name] for name in _Fact._fields), strict=True))
+    spoken = rows["channel_word"].tolist()
+    channel = {word: profile.channels.get(word, profile.default_channel).value for word in set(spoken)}
+    categories, channels = [category[word] for word in words], [channel[word] for word in spoken]
+    received, closed = _moments(rows["received"]), _moments(rows["closed"])
+    lon, lat = rows["lon"].astype(float).tolist(), rows["lat"].astype(float).tolist()
+    grids, numbers = rows["grid_code"].tolist(), list(names.numbers)
+    texts = [
+        text or word or f"{profile.source} {one}"
+        for text, word, one in zip(rows["text"], words, ids, strict=True)
+    ]
+    made: dict[str, Sequence[Any]] = {
+        "id": names.ids,
+        "number": numbers,
+        "source_key": _cells([f"{profile.source}:{one}" for one in ids]),
+        "channel": channels,
+        "text": _cells(texts),
+        "address": [cell or _NULL for cell in _cells(rows["address"].tolist())],
+        "category_code": [code or _NULL for code in categories],
+        "point": _ewkb(rows),
+        "native_lon": lon,
+        "native_lat": lat,
+        "grid_code": grids,
+        "border_distance_m": rows["border_distance_m"].astype(float).tolist(),
+        "received_at": received,
+        "closed_at": [moment or _NULL for moment in closed],
+        "json_source_id": list(map(as_json, ids)),
+    }
+    for name, values in (
+        ("number", numbers),
+        ("channel", channels),
+        ("lon", lon),
+        ("lat", lat),
+        ("grid", grids),
+        ("category", categories),
+        ("received_at", received),
+        ("closed_at", closed),
+    ):
+        made[f"json_{name}"] = ["null" if value is None else f'"{value}"' for value in values]
+    return {name: _objects(values) for name, values in made.items()}
+
+
+def _objects(values: Sequence[Any]) -> Texts:
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made
 
 
 def _moments(moments: pd.Series[Any]) -> list[str | None]:
     """Return moments as `grids.rules.trace.rendered` writes them, None where there is none."""
     naive = moments.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    texts = np.asarray(np.datetime_as_string(naive, unit="us"), dtype=object)
+    texts = np.datetime_as_string(naive, unit="us").tolist()
     return [None if text == "NaT" else f"{text}Z" for text in texts]
 
 
@@ -396,9 +361,21 @@ class Copying:
 
 @contextmanager
 def copying(session: Session) -> Iterator[Copying]:
-    """Open the way into the tables; what was started is finished first, also when the block fails."""
+    """Open the way into the tables; what was started is finished first, also when the block fails.
+
+    Meanwhile threads of this process take turns more often, and what is there already is not looked at for garbage.
+    """
     session.flush()
-    with ThreadPoolExecutor(1) as thread:
-        way = Copying(session, thread)
-        yield way
-        way.finish()
+    usual = sys.getswitchinterval()
+    # The database has 6 ms of work in its socket when it asks for more; the usual 5 ms, that whoever computes may
+    # make the thread wait that feeds it, would leave it idle for a third of the time. So would a look at all objects.
+    sys.setswitchinterval(_TURN_SECONDS)
+    gc.freeze()
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            way = Copying(session, thread)
+            yield way
+            way.finish()
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(usual)

@@ -46,10 +46,13 @@ class Placed:
         }
 
 
-def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame: AnyFrame | str) -> Placed:
+def place_table(
+    table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame: AnyFrame | str, levels: bool = True
+) -> Placed:
     """Place every row of a table that has a longitude and a latitude, or an easting and a northing.
 
-    lon, lat : names of the columns, text or numbers in `frame`. Raises `InvalidInput` ("unknown_column").
+    lon, lat : names of the columns, text or numbers in `frame`. levels : False leaves away the codes and names of
+    the areas above a cell. Raises `InvalidInput` ("unknown_column").
     """
     for column in (lon, lat):
         if column not in table.columns:
@@ -78,7 +81,7 @@ def place_table(table: pd.DataFrame, atlas: Atlas, *, lon: str, lat: str, frame:
     rows["grid_code"] = codes
     deepest = max(map(len, atlas.codes))  # the columns depend on the grid, so that blocks of a table agree
     for level, length in CODE_LENGTH.items():
-        if length <= deepest:
+        if levels and length <= deepest:
             part = np.array([code[:length] if len(code) >= length else "" for code in codes], dtype=object)
             rows[f"{level.value}_code"] = part
             rows[f"{level.value}_name"] = [atlas.names.get(code, "") for code in part]

@@ -13,6 +13,8 @@ on 1 to 9 cases, where it is a rate or a time); what is not known is NaN, never 
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID, metric_crs
 from gis.density import Surface, kernel_density
+from gis.errors import InvalidInput
 from grids import calendars
 from grids.facts import micros
 from grids.figures import counts as counting
@@ -33,11 +36,13 @@ from grids.figures import hotspots as scoring
 from grids.figures import rates as sharing
 from grids.figures import series, times
 from grids.figures.areaview import AreaView, area_view
-from grids.figures.asking import Figure, HotspotMetric, Rate, ResponseMetric, TimeKind, Window
+from grids.figures.asking import Figure, HotspotMetric, Rate, ResponseMetric, TimeKind, Window, lately
 from grids.figures.recurring import recurrences
 from grids.figures.series import Weekly
 from grids.figures.taking import COUNTED, Taken, take
-from grids.rules.defaultpoints import DECIMALS, MIN_COUNT, DefaultPoint, find_default_points
+from grids.rules.codes import level_of
+from grids.rules.defaultpoints import DefaultPoint, find_default_points
+from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel
 from grids.rules.permissions import Scope
 from grids.tables import Incident
 
@@ -59,9 +64,11 @@ __all__ = [
     "density",
     "emerging",
     "hotspots",
+    "lately",
     "rates",
     "recurrences",
     "responses",
+    "usual",
     "weekly",
 ]
 
@@ -80,6 +87,28 @@ def counts(
     """Return how many incidents each grid had; see `grids.figures.counts.counted`."""
     taken = take(session, scope, window)
     return counting.counted(taken.cells, taken.counted(), metric)
+
+
+def usual(session: Session, scope: Scope, window: Window, *, now: datetime) -> float | None:
+    """Return how many cases of a window's kind 1,000 households usually have in 30 days, None where nobody can tell.
+
+    Usual is what a year had, up to the end of the quarter in which the window ends, in the largest area round the
+    window's that the reader sees whole; a department has its own cases, of the district. So it is one number for all
+    areas, levels and periods of a quarter, by which classes may be set.
+    """
+    since, until = counting.year_to_quarter(window.last_day, now)
+    area = window.area
+    if area is not None:
+        above = (area[: CODE_LENGTH[level]] for level in TOP_DOWN)
+        area = next((code for code in above if scope.covers(code)), area[: CODE_LENGTH[GridLevel.DISTRICT]])
+    level = level_of(area) if area is not None else GridLevel.DISTRICT
+    year = replace(window, area=area, level=level, since=since, until=until, edition=None)
+    try:
+        taken = take(session, scope, year)
+    except InvalidInput:
+        return None  # no grid was in force then
+    households = float(taken.ground.cells["households"].astype(float).sum())
+    return counting.rate_in_a_month(taken.case("received"), households, until)
 
 
 def hotspots(
@@ -211,16 +240,15 @@ def _at_default_points(session: Session, taken: Taken) -> _At:
     """Return the default points, which cases (m,) lie at one, and addresses by their position."""
     lon, lat = taken.case("lon"), taken.case("lat")
     out = np.zeros(taken.rows.shape, dtype=np.bool_)
-    busy = _where_many(lon, lat)
-    if not busy.size:
-        return [], out, {}
-    ids = taken.case("id")[busy]
-    query = select(Incident.id, Incident.address).where(Incident.id == func.any(ids.tolist()))
-    told: dict[int, str | None] = {row.id: row.address for row in session.execute(query)}
-    addresses = dict(zip(busy.tolist(), (told.get(number) for number in ids.tolist()), strict=True))
-    keys: list[str | None] = [None] * taken.rows.size
-    for place, address in addresses.items():
-        keys[place] = None if address is None else address.strip().casefold()
+    addresses: dict[int, str | None] = {}
+
+    def keys(places: NDArray[np.int64]) -> list[str | None]:
+        ids = taken.case("id")[places].tolist()
+        query = select(Incident.id, Incident.address).where(Incident.id == func.any(ids))
+        told: dict[int, str | None] = {row.id: row.address for row in session.execute(query)}
+        addresses.update(zip(places.tolist(), map(told.get, ids), strict=True))
+        return [None if text is None else text.strip().casefold() for text in map(told.get, ids)]
+
     kinds = np.array(taken.facts.categories, dtype=np.str_)[taken.case("category")]
     days = taken.case("received").view("datetime64[us]")
     found = find_default_points(lon, lat, kinds, days, keys)
@@ -229,17 +257,6 @@ def _at_default_points(session: Session, taken: Taken) -> _At:
     return found, out, addresses
 
 
-def _where_many(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the positions of points at coordinates that hold as many as a default point must."""
-    scale = 10**DECIMALS
-    key = np.round(lon * scale).astype(np.int64) * (400 * scale) + np.round(lat * scale).astype(np.int64)
-    order = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(np.diff(key[order], prepend=np.iinfo(np.int64).min) != 0)
-    many = np.diff(starts, append=key.size)
-    busy: NDArray[np.int64] = np.sort(order[np.repeat(many >= MIN_COUNT, many)])
-    return busy
-
-
 def _most_common(texts: list[Any]) -> str:
-    told = [text.strip() for text in texts if text and text.strip()]
-    return max(sorted(set(told)), key=told.count, default="")
+    told = Counter(text.strip() for text in texts if text and text.strip())
+    return max(sorted(told), key=told.__getitem__, default="")

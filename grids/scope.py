@@ -7,9 +7,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from grids.rules.codes import code_range
 from grids.rules.permissions import Scope
-from grids.tables import Department, Dispute, Incident, Place, Task, Whistle
+from grids.tables import Campaign, CampaignPlace, Department, Dispute, Incident, Place, Task, Whistle
 
-__all__ = ["disputes_in", "incidents_in", "places_in", "tasks_in", "under", "whistles_in"]
+__all__ = ["campaign_led_in", "disputes_in", "incidents_in", "places_in", "tasks_in", "under", "whistles_in"]
 
 
 def under(column: ColumnElement[str] | InstrumentedAttribute[str], area_code: str) -> ColumnElement[bool]:
@@ -71,7 +71,7 @@ def disputes_in(scope: Scope) -> ColumnElement[bool]:
 def places_in(scope: Scope) -> ColumnElement[bool]:
     """Return the condition that a reader with this scope may see the recurrent problem point.
 
-    Whoever it lies under; of the departments those that lead or cooperate there.
+    Whoever it lies under; of the departments those that lead or cooperate there, or lead a campaign on it.
     """
     if scope.everything:
         return true()
@@ -82,5 +82,19 @@ def places_in(scope: Scope) -> ColumnElement[bool]:
             Department.district_code == func.left(Place.grid_code, 6),
             or_(Department.code == Place.lead, func.jsonb_exists(Place.cooperating, Department.code)),
         )
-        walls.append(called)
+        campaign = exists().where(
+            CampaignPlace.place_id == Place.id,
+            CampaignPlace.campaign_id == Campaign.id,
+            campaign_led_in(scope),
+        )
+        walls += [called, campaign]
     return or_(*walls) if walls else false()
+
+
+def campaign_led_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a department of this scope leads the campaign."""
+    return exists().where(
+        Department.id.in_(scope.departments),
+        Department.district_code == func.left(Campaign.area_code, 6),
+        Department.code == Campaign.lead,
+    )

@@ -53,13 +53,11 @@ class _Turned:
 
     def labels(self, write: Callable[[float], str]) -> list[str]:
         much = write(self.edge)
-        if self.whole and self.edge == 1:
-            return [f"▼ ≤ −{much}", "▼ < 0", write(0.0), "▲ > 0", f"▲ ≥ +{much}"]
         return [
             f"▼ ≤ −{much}",  # a minus as wide as the plus
-            f"▼ −{much} – 0",
+            f"▼ {_inner('−', self.edge, write, whole=self.whole)}",
             f"= {write(0.0)}",
-            f"▲ 0 – +{much}",
+            f"▲ {_inner('+', self.edge, write, whole=self.whole)}",
             f"▲ ≥ +{much}",
         ]
 
@@ -144,12 +142,22 @@ def change_map(
     return m
 
 
+def _inner(sign: str, edge: float, write: Callable[[float], str], *, whole: bool) -> str:
+    """Write the step between no change and an edge, the smaller number first; of whole numbers those it holds."""
+    near, far = ("1", write(edge - 1)) if whole else (write(0.0), write(edge))
+    if near == far:
+        return f"{sign}{far}"
+    first = f"{sign}{near}" if whole else near
+    return f"{first} – {sign}{far}" if sign == "+" else f"{sign}{far} – {first}"
+
+
 def _turned(change: NDArray[np.float64], write: Callable[[float], str], *, whole: bool) -> _Turned:
     """Return steps for changes (n,): what is written like no change is none."""
     sizes = np.abs(change[np.isfinite(change)])
     sizes = np.array([size for size in sizes.tolist() if write(size) != write(0.0)])
     if not len(sizes):
-        return _Turned(1.0, 1.0, whole)
+        return _Turned(2.0 if whole else 1.0, 1.0, whole)
     edge = float(np.quantile(sizes, 2 / 3))
-    edge = float(round(edge)) if whole else float(f"{edge:.2g}")
-    return _Turned(max(edge, float(sizes.min())), float(sizes.min()), whole)
+    if whole:
+        return _Turned(max(float(round(edge)), 2.0), 1.0, whole)
+    return _Turned(max(float(f"{edge:.2g}"), float(sizes.min())), float(sizes.min()), whole)

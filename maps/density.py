@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from pyproj import CRS, Transformer
 
 from maps.base import GridMap, base_map
-from maps.breaks import count_breaks
+from maps.breaks import count_breaks, said_of_usual
 from maps.choropleth import drill_to, links_to, number, plain_cells, scope
 from maps.palette import PLUM, Method, classify
 from maps.shapes import Bounds, bounds_of, checked, simplified
@@ -46,6 +46,7 @@ def density_map(
     period: tuple[date, date],
     category: str | None = None,
     method: Method = "quantile",
+    usual: float | None = None,
     drill_url: str | None = None,
     list_url: str | None = None,
     words: Words,
@@ -59,16 +60,17 @@ def density_map(
     corner; cell_m : the side of its squares; crs : the metric projection all of these are in.
     cells : polygons with code, name and n, for orientation and their counts.
     method : fixed classes of cases per km2 (as of `maps.hotspot_map` for "per_km2"), or quantiles of the surface.
-    The rest as for `maps.hotspot_map`.
+    usual and the rest as for `maps.hotspot_map`.
     """
     cells = checked(cells, ("code", "name", "n"), "cells", ("Polygon", "MultiPolygon"))
     bounds = bounds_of(cells)
     dense = _resampled(np.asarray(values, dtype=np.float64) * _KM2, corner, cell_m, crs, bounds)
     days = (period[1] - period[0]).days + 1
     # Below a tenth of the first class the surface is only the far tail of the kernel: as good as none.
-    least = count_breaks("per_km2", level, days)[0] / 10 if method == "fixed" else float(dense.max()) / 100
+    fixed = count_breaks("per_km2", level, days, usual=usual)
+    least = fixed[0] / 10 if method == "fixed" else float(dense.max()) / 100
     known = np.where(dense < least, 0.0, dense)
-    breaks: Sequence[float] | None = count_breaks("per_km2", level, days) if method == "fixed" else None
+    breaks: Sequence[float] | None = fixed if method == "fixed" else None
     classes = classify(known.ravel(), whole=False, breaks=breaks, zero=method == "fixed")
     steps = classes.of(known)
     ramp = PLUM[-len(classes) :] if len(classes) < len(PLUM) else PLUM
@@ -100,6 +102,8 @@ def density_map(
     m.drawing.legend.append(
         {"title": words("Unit: cases per km²; n = {n}", n=n), "layer": None, "items": items, "note": note}
     )
+    if method == "fixed":
+        m.drawing.notes += said_of_usual(usual, words)
     facts = {"metres": number(bandwidth_m), "side": number(cell_m)}
     m.drawing.notes.append(
         words("Kernel density, bandwidth {metres} m, on squares of {side} m; it adds up to n.", **facts)

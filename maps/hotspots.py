@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import InvalidInput
+from grids.figures.hotspots import FEWEST_CELLS
 from maps.base import GridMap, base_map
-from maps.breaks import count_breaks
+from maps.breaks import count_breaks, said_of_usual
 from maps.choropleth import (
     SPOT,
     Fill,
@@ -47,6 +48,7 @@ def hotspot_map(
     category: str | None = None,
     breaks: Sequence[float] | None = None,
     method: Method = "quantile",
+    usual: float | None = None,
     layer: Layer = "gi",
     weekly: Weeks | None = None,
     drill_url: str | None = None,
@@ -73,7 +75,7 @@ def hotspot_map(
     level : district, town, community or building_group, the level of the rows.
     period : first and last day, both included. category : the category's shown name, None for all.
     method : fixed classes, comparable over time (see `maps.breaks`), or quantiles. breaks : inner edges of the
-    steps in place of either.
+    steps in place of either. usual : cases per 1,000 households in 30 days, round which fixed classes are set.
     weekly : counts by week, for a slider below the map; taken for layers "gi" and "emerging".
     drill_url, list_url : paths on our host with {code}: the level below, and the incidents behind the number.
     A rate on 1 to 9 cases is dotted; a count is complete and never is.
@@ -87,7 +89,7 @@ def hotspot_map(
     cells = checked(cells, wanted, "cells", ("Polygon", "MultiPolygon"))
     if breaks is None and method == "fixed":
         days = (period[1] - period[0]).days + 1
-        breaks = count_breaks(indicator, level, days) if level in _LEVELS else None
+        breaks = count_breaks(indicator, level, days, usual=usual) if level in _LEVELS else None
         classes = classify(cells["value"], whole=not rate, breaks=breaks, zero=True)
     else:
         classes = classify(cells["value"], whole=not rate, breaks=breaks)
@@ -133,7 +135,14 @@ def hotspot_map(
             level=level,
             period=period,
             classes=classes,
+            usual=usual,
             words=words,
+        )
+    if method == "fixed" and layer != "moran":
+        m.drawing.notes += said_of_usual(usual, words)
+    if len(cells) < FEWEST_CELLS:
+        m.drawing.notes.append(
+            words("Of fewer than {count} areas none is called hot or cold.", count=FEWEST_CELLS)
         )
     m.drawing.notes.append(_rule(indicator, words))
     return m

@@ -39,7 +39,8 @@ def recurrence_map(
         first_at, last_at  aware times of the first and the last case
         mean_gap_days  float, mean days between two of them, NaN for one
         open           int, how many are still open
-        name, address, url  text, may be absent: the place's name, where it is, its page on our host
+        name, address, url, url_text  text, may be absent: the place's name, where it is, a page of it on our host,
+                       and the words that lead there
     cells : polygons with code and name, for orientation; at least one.
     Raises `InvalidInput` for a missing column or no cells.
     """
@@ -90,6 +91,7 @@ def recurrence_layer(places: gpd.GeoDataFrame, words: Words) -> dict[str, Any]:
                     _text(row.get("address")),
                 ],
                 "href": own_link(row.get("url")),
+                "open": _text(row.get("url_text")) or None,
             }
         )
     columns = [

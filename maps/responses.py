@@ -12,7 +12,7 @@ import numpy as np
 
 from gis.errors import InvalidInput
 from maps.base import GridMap, base_map
-from maps.breaks import RATE_BREAKS, TIME_BREAKS, WORKING_DAY
+from maps.breaks import RATE_BREAKS, WORKING_DAY, time_breaks
 from maps.choropleth import Fill, cell_layers, drill_to, fill_legend, links_to, number, percent, scope
 from maps.palette import FEW_ANSWERS, SLATE, Method, classify
 from maps.shapes import bounds_of, checked
@@ -116,7 +116,8 @@ def response_map(
         classes = classify(shown["value"], whole=False, breaks=edges, zero=method == "fixed" and not breaks)
         fill = Fill(classes, SLATE, percent, percent, FEW_ANSWERS, from_zero=True)
     else:
-        edges = breaks or (_time_breaks(step, working=working) if method == "fixed" else None)
+        fixed = time_breaks(step, statistic, working=working)
+        edges = breaks or (fixed if method == "fixed" else None)
         classes = classify(shown["value"], whole=False, breaks=edges, near=_clock)
         fill = Fill(classes, SLATE, write, brief, FEW_ANSWERS, from_zero=False)
     links = links_to([(drill_url, words("Open the level below")), (list_url, words("See these cases"))])
@@ -304,14 +305,6 @@ def _clock_said(words: Words, *, working: bool) -> str:
             "Working time only, a day of 7.5 hours; cases that still run count as at least so long (Kaplan-Meier)."
         )
     return words("Natural time; cases that still run count as at least so long (Kaplan-Meier).")
-
-
-def _time_breaks(step: str, *, working: bool) -> tuple[float, ...]:
-    edges = TIME_BREAKS[step]
-    if not working:
-        return edges
-    day = 24 * 60
-    return tuple(edge / day * WORKING_DAY if edge >= day else edge for edge in edges if edge != WORKING_DAY)
 
 
 def _per_cent(share: float) -> float:

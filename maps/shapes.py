@@ -39,6 +39,9 @@ _UNIT = 1_000_000
 # degrees; the finest is about a metre, what a screen can show at the deepest zoom, the coarsest about 70
 _TOLERANCES = tuple(1e-5 * 2**step for step in range(7))
 _MOST_VERTICES = 24_000  # about 200 kB of JSON
+_MANY = 2_000  # polygons: of more, none is drawn large before somebody asks for a part of them
+_MOST_OF_MANY = 100_000  # about 1.2 MB
+_PIXELS = 3_000  # that the longer side of many polygons may take at first, on the widest screen
 _FRAMES = (4490, 4326)  # alike to well under a metre, so drawn as one
 
 
@@ -91,8 +94,8 @@ def bounds_of(*frames: gpd.GeoDataFrame) -> Bounds:
 def simplified(*frames: gpd.GeoDataFrame) -> list[NDArray[np.object_]]:
     """Return the polygons of each frame as they are drawn; neighbours, in any frame, keep one common edge.
 
-    The tolerance starts at a metre and doubles until all of them together have at most 24,000 vertices, or 16 a
-    polygon where they are many.
+    The tolerance starts at a metre, or where they are more than 2,000 at a pixel of the first view, and doubles until
+    all of them together have at most 24,000 vertices, or 16 a polygon up to 100,000.
     """
     parts = [np.asarray(frame.geometry.array, dtype=object) for frame in frames]
     shapes = np.concatenate(parts) if parts else np.empty(0, dtype=object)
@@ -143,10 +146,15 @@ def _thinned(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     if not len(shapes):
         return shapes
     simple = shapes
-    most = max(_MOST_VERTICES, 16 * len(shapes))
+    most = max(_MOST_VERTICES, min(16 * len(shapes), _MOST_OF_MANY))
+    tolerances = _TOLERANCES
+    if len(shapes) > _MANY:
+        west, south, east, north = shapely.total_bounds(shapes)
+        pixel = max(east - west, north - south) / _PIXELS
+        tolerances = tuple(pixel * 2 ** (step / 2) for step in range(5))
     # The second way is for edges that do not match to the last digit: those, the first leaves as they are.
     for simplify in (shapely.coverage_simplify, shapely.simplify):
-        for tolerance in _TOLERANCES:
+        for tolerance in tolerances:
             simple = simplify(shapes, tolerance)
             if shapely.get_num_coordinates(simple).sum() <= most:
                 return simple

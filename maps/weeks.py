@@ -56,6 +56,7 @@ def add_weeks(
     level: str,
     period: tuple[date, date],
     classes: Classes,
+    usual: float | None = None,
     words: Words,
 ) -> None:
     """Give a hot-spot map a slider over its weeks.
@@ -64,6 +65,7 @@ def add_weeks(
     per : (cells,) in the order of `codes`, what a rate divides by in its own unit (thousands of households, km2), NaN
     where unknown; None for counts.
     period : first and last day of the map, for the ends of the first and the last week. classes : those of the map.
+    usual : as for `maps.hotspot_map`.
     Raises `InvalidInput` ("map_weeks") for shapes that differ, weeks that do not follow each other, or cells that
     are not those of the map.
     """
@@ -96,7 +98,8 @@ def add_weeks(
         "at": at,
         "span": span,
         "spans": [
-            _span(counts, weeks_long, per, indicator, level, classes.method, words) for weeks_long in spans
+            _span(counts, weeks_long, per, indicator, level, classes.method, usual, words)
+            for weeks_long in spans
         ],
         "words": _said(words),
     }
@@ -118,11 +121,12 @@ def _span(
     indicator: str,
     level: str,
     method: Method,
+    usual: float | None,
     words: Words,
 ) -> dict[str, Any]:
     """Return the classes of all windows of so many weeks."""
     if method == "fixed":
-        breaks = count_breaks(indicator, level, 7 * weeks)
+        breaks = count_breaks(indicator, level, 7 * weeks, usual=usual)
         classes = classify([], whole=divisor is None, breaks=breaks, zero=True)
     else:
         sums = np.cumsum(np.pad(counts, ((0, 0), (1, 0))), axis=1)

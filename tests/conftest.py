@@ -10,6 +10,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import pickle
 import platform
 import shutil
 import sys
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # imported where used, so that tests without a database start
     from sqlalchemy.orm import Session
 
     from api.cluster import Cluster
+    from grids.demo import DemoFacts
 
 _ROOT = "GRIDWHISTLE_TEST_ROOT"  # how the workers learn where the run's cluster lies
 _TEMPLATE = "test_template"
@@ -164,6 +166,50 @@ def make_database(cluster: Cluster, worker_id: str) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
+def made_up(cluster: Cluster, worker_id: str) -> Callable[..., tuple[str, DemoFacts]]:
+    """Make a database with the smallest made-up district; return its address and what was made.
+
+    made_up(now) is the district as made at that moment; made_up() is as `gridwhistle demo` makes it today, with
+    the messages that leave the house. Each is made once in a run by whichever worker asks first (5 s); everybody
+    gets a clone of it (0.1 s) to do with as they please.
+    """
+    root = Path(os.environ[_ROOT])
+    made = 0
+
+    def clone(now: datetime | None = None) -> tuple[str, DemoFacts]:
+        nonlocal made
+        made += 1
+        template = f"made_up_{now:%Y%m%d%H%M}" if now else "made_up_today"
+        told = root / f"{template}.pickle"
+        with (root / f"{template}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                cluster.create_database(template, template=_TEMPLATE)
+                told.write_bytes(pickle.dumps(_make_up(cluster.url(template), now)))
+        name = f"made_up_{worker_id}_{made}"
+        cluster.create_database(name, template=template)
+        return cluster.url(name), pickle.loads(told.read_bytes())
+
+    return clone
+
+
+def _make_up(address: str, now: datetime | None) -> DemoFacts:
+    from sqlalchemy.orm import Session
+
+    from api.clock import system_clock
+    from api.database import make_engine
+    from api.wording import renderer
+    from grids import demo
+
+    engine = make_engine(address)
+    render = None if now else renderer(None)
+    with Session(engine) as session, session.begin():
+        made = demo.make(session, scale=demo.Scale.TINY, seed=1, now=now or system_clock(), render=render)
+    engine.dispose()
+    return made
+
+
+@pytest.fixture(scope="session")
 def engine(make_database: Callable[[], str]) -> Iterator[Engine]:
     """An engine on this worker's own database; what is committed there stays for its later tests."""
     from api.database import make_engine
@@ -174,11 +220,17 @@ def engine(make_database: Callable[[], str]) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
+def home(engine: Engine) -> Engine:
+    """The database that `session` works on."""
+    return engine
+
+
+@pytest.fixture
+def session(home: Engine) -> Iterator[Session]:
     """A session whose every commit is undone when the test ends."""
     from sqlalchemy.orm import Session
 
-    with engine.connect() as connection:
+    with home.connect() as connection:
         outer = connection.begin()
         with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
             yield session

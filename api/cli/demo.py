@@ -170,7 +170,7 @@ def _serve(settings: Settings, database: Database, door: socket.socket, logins: 
 
     server = Server(
         uvicorn.Config(
-            create_app(settings, clock=system_clock, database=database),
+            create_app(settings, clock=system_clock, database=database, warm=True),
             log_config=None,
             access_log=False,
             server_header=False,

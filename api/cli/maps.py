@@ -33,7 +33,6 @@ commands = typer.Typer(
     help="Maps: one self-contained .html file, a .png or .pdf sheet of A4, or the figures as a table.",
 )
 
-_LAST_DAYS = 30
 _SHEETS = {".html": "html", ".png": "png", ".pdf": "pdf"}
 _KINDS = {**_SHEETS, ".csv": "csv", ".xlsx": "xlsx", ".geojson": "geojson", ".gpkg": "gpkg"}
 _STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -111,7 +110,7 @@ def hotspots(
     edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
-    """Draw where incidents gather, and which grids are hot beyond chance; by default of the last 30 days."""
+    """Draw where incidents gather, and which grids are hot beyond chance; by default of the last 90 days."""
     given = {"metric": metric, "layer": layer, "classes": classes, "compare": compare}
     given |= {"before_from": before_from, "before_to": before_to}
     _analysis("hotspots", given, area, output, level, category, since, until, edition, language)
@@ -140,7 +139,7 @@ def responses(
     edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
-    """Draw how long a step took, or how often something went wrong, by grid; by default of the last 30 days."""
+    """Draw how long a step took, or how often something went wrong, by grid; by default of the last 90 days."""
     given = {"metric": metric, "stat": stat, "time": time, "classes": classes, "compare": compare}
     given |= {"before_from": before_from, "before_to": before_to}
     _analysis("responses", given, area, output, level, category, since, until, edition, language)
@@ -224,10 +223,10 @@ def recurrences(
     edition: On = "as_was",
     language: In = Language.CHINESE,
 ) -> None:
-    """Draw the places where the same trouble comes back; by default of the last 30 days."""
+    """Draw the places where the same trouble comes back; by default of the last 90 days."""
+    from api import analysis
     from api.clock import system_clock
     from grids import atlas, measures
-    from grids.rules.calendar import local_day
     from grids.rules.permissions import SYSTEM
     from maps import recurrence_map
 
@@ -235,6 +234,7 @@ def recurrences(
     with _drawing(output) as session:
         window = _window(session, area, level, category, since, until, edition, now)
         named = _category_name(session, category, words)
+        analysis.require_begun(window, now)
         places = measures.recurrences(session, SYSTEM.scope, window)
         drawn = recurrence_map(
             _named(places, words),
@@ -243,7 +243,7 @@ def recurrences(
                 level=window.level,
                 parent=area,
                 edition_id=window.edition,
-                on=local_day(window.until),
+                on=window.last_day,
             ),
             period=_days(window),
             category=named,
@@ -267,14 +267,13 @@ def _window(
 ) -> Window:
     from grids import atlas
     from grids.ground import editions
-    from grids.measures import Window
+    from grids.measures import Window, lately
     from grids.rules.calendar import local_day
     from grids.rules.codes import level_of
 
     own = level_of(area)
     atlas.grid(session, area, on=local_day(now))  # raises NotFound in its own words
-    end = day_ends(until) or now
-    begin = day_begins(since) or end - timedelta(days=_LAST_DAYS)
+    begin, end = lately(now, since=day_begins(since), until=day_ends(until))
     chosen = editions.to_count_on(session, edition, area, on=local_day(now))
     return Window(area, level or child_level(own) or own, begin, end, category, chosen)
 

@@ -74,7 +74,7 @@ def application() -> FastAPI:
     settings = read_settings()
     configure(level=logging.getLevelNamesMapping()[settings.log_level])
     # Open as long as this process: when it ends, however it ends, its connections and its lease go with it.
-    return create_app(settings, clock=system_clock, database=open_database(settings))
+    return create_app(settings, clock=system_clock, database=open_database(settings), warm=True)
 
 
 def _end_with_parent() -> None:

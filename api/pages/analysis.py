@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse
 from api import analysis
 from api.analysis import Against, Classes, Found, Gap, Layer, Statistic, View, Wish
 from api.deps import ReadOnly
+from api.ledgerlinks import LedgerLink, ledger_links
 from api.names import Names
 from api.pages.analysistable import Numbers, numbers
 from api.pages.forms import Filled, day_of, text_of
@@ -26,8 +27,8 @@ from api.pages.visit import Visit, Visiting
 from gis.errors import CityError, InvalidInput
 from grids import directory
 from grids.ground import editions
-from grids.measures import HotspotMetric, Rate, ResponseMetric, TimeKind, Window
-from grids.rules.calendar import SHANGHAI, local_day
+from grids.measures import HotspotMetric, Rate, ResponseMetric, TimeKind, Window, lately
+from grids.rules.calendar import local_day
 from grids.rules.codes import level_of
 from grids.rules.grading import Grade
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, child_level, is_above
@@ -41,7 +42,6 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-_DAYS = 90  # what is shown where the address names no period
 _LOOKS = ("layer", "classes", "stat", "time", "compare", "before_from", "before_to", "span", "week")
 
 
@@ -80,13 +80,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Place:
-    """One recurrent place, as the table lists it."""
+    """One recurrent place, as the table lists it. href : of its last case; ledger : where it leads in the ledger."""
 
     name: str
     where: str
     href: str
     cells: tuple[str, ...]
     cases: str
+    ledger: LedgerLink | None
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def _page(session: ReadOnly, visit: Visit, view: View) -> HTMLResponse:
         form=Filled("filter", given, shown.problem),
         table=shown.table,
         places=shown.places,
+        nothing=_nothing(shown, words=visit.words),
         default_points=_default_points(shown.found),
         frame=asked.link(f"/maps/{view.value}") if asked and not shown.problem else None,
         crumbs=[
@@ -172,14 +174,15 @@ def _answered(session: ReadOnly, visit: Visit, view: View, home: str, names: Nam
     except InvalidInput as wrong:
         return _Shown(asked=asked, problem=wrong)
     if view is View.RECURRENCES:
-        return _Shown(asked, found, places=_places(found, asked, names))
+        return _Shown(asked, found, places=_places(session, visit, found, asked, names))
     return _Shown(asked, found, numbers(found, asked.wish, visit.words))
 
 
-def _places(found: Found, asked: Asked, names: Names) -> list[Place]:
+def _places(session: ReadOnly, visit: Visit, found: Found, asked: Asked, names: Names) -> list[Place]:
     words = names.words
     places = []
-    for row in found.cells.to_dict("records"):
+    links = ledger_links(session, visit.me, found.cells, words)
+    for row, link in zip(found.cells.to_dict("records"), links, strict=True):
         gap = row["mean_gap_days"]
         cells = (
             f"×{int(row['times'])}",
@@ -195,9 +198,16 @@ def _places(found: Found, asked: Asked, names: Names) -> list[Place]:
                 f"/incidents/{row['numbers'][-1]}",
                 cells,
                 asked.cases(row["grid_code"], category=row["category"]),
+                link,
             )
         )
     return places
+
+
+def _nothing(shown: _Shown, words: Any) -> str:
+    """Return what to say where no case is counted, else ""."""
+    counts = shown.found is not None and shown.table is not None and "n" in shown.found.cells
+    return analysis.nothing_said(words) if counts and shown.found and analysis.nothing_in(shown.found) else ""
 
 
 def _default_points(found: Found | None) -> list[tuple[str, int]]:
@@ -306,10 +316,7 @@ def _asked(session: ReadOnly, visit: Visit, view: View, district: str) -> Asked:
     if visit.me.department_id is None or not area.startswith(district):
         require_area(visit.me, area)
     today = local_day(visit.now)
-    since = day_of(given, "from")
-    until = day_of(given, "to", after=1)
-    until = until or datetime.combine(today + timedelta(days=1), time(), SHANGHAI).astimezone(UTC)
-    since = since or until - timedelta(days=_DAYS)
+    since, until = lately(visit.now, since=day_of(given, "from"), until=day_of(given, "to", after=1))
     level = _choice(GridLevel, text_of(given, "level") or _below(area).value, "level")
     grade, channel = text_of(given, "grade"), text_of(given, "channel")
     wish = analysis.wished(view, {name: text_of(given, name) for name in ("metric", *_LOOKS)}, since, until)

@@ -14,7 +14,10 @@ from maps.choropleth import number, percent
 from maps.palette import FEW_CASES
 from maps.responses import reached, time_writer
 
-__all__ = ["Cell", "Line", "Numbers", "numbers"]
+__all__ = ["MOST_LINES", "Cell", "Line", "Numbers", "numbers"]
+
+MOST_LINES = 1_000
+"""Lines of the table on the page; the files hold all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The table: headings without the first, the lines in order, and the line of the whole, if there is one."""
+    """The table: headings without the first, the lines in order, and the line of the whole, if there is one.
+
+    areas : how many there are; of more than `MOST_LINES` only the first are among the lines.
+    """
 
     headings: tuple[str, ...]
     lines: tuple[Line, ...]
     total: Line | None
+    areas: int
 
 
 _Row = Mapping[str, Any]
@@ -50,7 +57,7 @@ _Cells = Callable[[_Row], tuple[Cell, ...]]
 
 
 def numbers(found: Found, wish: Wish, words: Words) -> Numbers:
-    """Return the figures of areas as a table, the largest first, those without data last."""
+    """Return the figures of areas as a table, the largest first, those without data last; at most `MOST_LINES`."""
     headings, cells_of = _columns(wish, words)
     rows: list[_Row] = found.cells.drop(columns="geometry").to_dict("records")
 
@@ -62,8 +69,9 @@ def numbers(found: Found, wish: Wish, words: Words) -> Numbers:
     total = found.total
     return Numbers(
         tuple(headings),
-        tuple(line(row) for row in _sorted(rows, wish)),
+        tuple(line(row) for row in _sorted(rows, wish)[:MOST_LINES]),
         line({**total, "hot": False, "cold": False, "quadrant": 0, "pattern": ""}) if total else None,
+        len(rows),
     )
 
 

@@ -214,6 +214,8 @@ def _told(step: PlaceStep, visit: Visit, names: Names, file: PlaceFile) -> Told:
         facts.append((words("Due"), str(step.payload["due_on"])))
     if step.payload.get("side"):
         facts.append((words("Photo"), words.of("photo_side", str(step.payload["side"]))))
+    if step.payload.get("campaign"):
+        facts.insert(0, (words("Campaign"), str(step.payload.get("name") or step.payload["campaign"])))
     joined = step.payload.get("incidents")
     if isinstance(joined, list):
         facts.append((words("Incidents"), str(len(joined))))

@@ -24,6 +24,7 @@ from grids.places import ledger
 from grids.places.ledger import PlaceFilters, PlaceRow
 from grids.rules.calendar import local_day
 from grids.rules.permissions import require_area
+from grids.rules.places import PlaceKind
 
 __all__ = ["router"]
 
@@ -31,7 +32,7 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = 200
 _MOST_ON_PAPER = 2_000
-_WIDTHS = (17, 30, 14, 30, 8, 12, 22, 30, 12, 12, 30)
+_WIDTHS = (23, 30, 24, 34, 11, 20, 36, 30, 17, 20, 28)  # mm; a day stands on one line
 
 
 class LedgerFormat(StrEnum):
@@ -63,10 +64,12 @@ def ledger_file(session: ReadOnly, visit: Visiting, exporter: PageExporter, requ
     names = visit.names(session)
     lines = lines_of(_all(session, visit, filters, most), names, local_day(visit.now))
     words = visit.words
+    rest = words("Ledger of other recurrent points")
+    title = words("Ledger of recurrent points: {kind}", kind=words.of("place_kind", kind))
     about = About(
         name=f"points-{kind.value}-{filters.area or visit.me.area_code or 'district'}",
-        title=words("Ledger of recurrent points: {kind}", kind=words.of("place_kind", kind)),
-        filters=_said(filters, names, visit),
+        title=rest if kind is PlaceKind.OTHER else title,
+        filters=[*_said(filters, names, visit), (words("Number of points"), f"{len(lines):,}")],
         notes=[words("Times are rains where water stands, else cases; merged duplicates count once.")],
         as_of=visit.now,
         mark=exporter.mark,
@@ -80,6 +83,7 @@ def ledger_file(session: ReadOnly, visit: Visiting, exporter: PageExporter, requ
         made = write_listing(about, heads, rows, _WIDTHS, font=font, words=words)
         return exporter.file(made, f"{about.name}.pdf", "application/pdf", rows=len(rows))
     file = TableKind(wanted)
+    columns = [column for column in columns if column.name != _DAY]
     made = write_table(table, columns, file, about, words)
     return exporter.file(made, f"{about.name}.{file.value}", MEDIA_TYPES[file], rows=len(table))
 
@@ -118,13 +122,14 @@ def _said(filters: PlaceFilters, names: Names, visit: Visit) -> list[tuple[str, 
     return said
 
 
+_DAY = "last_day"  # for paper, which has no room for the time
 _ON_PAPER = [
     "number",
     "name",
     "category_name",
     "where",
     "times",
-    "last_day",
+    _DAY,
     "lead_name",
     "cooperating",
     "status_text",
@@ -147,7 +152,7 @@ def _table(lines: list[Line], visit: Visit) -> tuple[list[Column], gpd.GeoDataFr
         Column("open", words("Still open"), "whole"),
         Column("first_at", words("First case"), "time"),
         Column("last_at", words("Last case"), "time"),
-        Column("last_day", words("Last")),
+        Column(_DAY, words("Last")),
         Column("lead", words("Unit that leads (code)")),
         Column("lead_name", words("Unit that leads")),
         Column("cooperating", words("Cooperate")),
@@ -180,7 +185,7 @@ def _row(line: Line, visit: Visit) -> dict[str, object]:
         "open": line.row.open,
         "first_at": place.first_at,
         "last_at": place.last_at,
-        "last_day": local_day(place.last_at).isoformat() if place.last_at else "",
+        _DAY: local_day(place.last_at).isoformat() if place.last_at else "",
         "lead": place.lead,
         "lead_name": line.lead,
         "cooperating": line.others,
@@ -196,4 +201,4 @@ def _row(line: Line, visit: Visit) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or value is pd.NaT else str(value)
+    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a cell, whatever it holds

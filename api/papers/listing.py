@@ -59,7 +59,7 @@ def write_listing(
     pdf.cell(_WIDTH, 9, about.title, new_x="LMARGIN", new_y="NEXT")
     pdf.set_font(_FAMILY, size=9)
     pdf.set_text_color(*_GREY)
-    said = [f"{name}: {which}" for name, which in about.filters]
+    said = [words("{kind}: {name}", kind=name, name=which) for name, which in about.filters]
     said.append(f"{words('Data as of')} {words.moment(about.as_of)}")
     pdf.multi_cell(
         _WIDTH, 5, " · ".join(said), align="L", wrapmode=WrapMode.CHAR, new_x="LMARGIN", new_y="NEXT"
@@ -85,4 +85,7 @@ def write_listing(
             cells = table.row()
             for cell in line:
                 cells.cell(cell)
+    if not rows:
+        pdf.ln(3)
+        pdf.cell(_WIDTH, 6, words("Nothing matches these filters."))
     return bytes(pdf.output())

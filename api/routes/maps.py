@@ -15,6 +15,7 @@ from api import analysis
 from api.analysis import Against, Classes, Gap, Layer, Links, Statistic, View
 from api.deps import Now, PageMe, ReadOnly, Words
 from api.i18n import Words as InWords
+from api.ledgerlinks import with_links
 from api.problems import answers
 from api.routes.mapsheet import Sheet
 from api.routes.query import Area
@@ -175,15 +176,18 @@ def recurrences(
     me: PageMe, session: ReadOnly, now: Now, words: Words, sheet: Sheet, chosen: MapChosen
 ) -> Response:
     """Draw the places where the same trouble comes back."""
+    analysis.require_begun(chosen.window, now)
     places = measures.recurrences(session, me.scope, chosen.window)
     drawn = recurrence_map(
-        _named(places, words),
-        atlas.areas(
-            session,
-            level=chosen.window.level,
-            parent=chosen.area,
-            edition_id=chosen.window.edition,
-            on=local_day(now),
+        with_links(session, me, _named(places, words), words),
+        analysis.require_drawable(
+            atlas.areas(
+                session,
+                level=chosen.window.level,
+                parent=chosen.area,
+                edition_id=chosen.window.edition,
+                on=local_day(now),
+            )
         ),
         period=chosen.days,
         category=words.name(chosen.category) or None,

@@ -13,7 +13,7 @@ from api.routes.query import Area, Category, From, To
 from api.schemas.base import moment_from
 from grids import directory
 from grids.ground import editions
-from grids.measures import Window
+from grids.measures import Window, lately
 from grids.rules.calendar import local_day
 from grids.rules.codes import level_of
 from grids.rules.grading import Grade
@@ -23,8 +23,6 @@ from grids.rules.permissions import Actor, require_area
 from grids.tables import Category as CategoryRow
 
 __all__ = ["Chosen", "Figures", "MapChosen"]
-
-_LAST_DAYS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _asked(
 
 
 def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figures:
-    """Return the window that an address asks for: by default one's own area, in the last 30 days.
+    """Return the window that an address asks for: by default one's own area, in the last 90 days.
 
     Raises `NotFound` ("area_not_found") for an area out of sight. A department sees its own cases wherever in
     its district they lie.
@@ -87,14 +85,15 @@ def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figur
     if me.department_id is None or not chosen.startswith(district):
         require_area(me, chosen)
     own = level_of(chosen)
-    # a window ends before its end: what came in at this very moment still counts
-    end = moment_from(asked.until, "to", end=True) or now + timedelta(microseconds=1)
+    since, until = lately(
+        now, since=moment_from(asked.since, "from"), until=moment_from(asked.until, "to", end=True)
+    )
     return Figures(
         window=Window(
             area=chosen,
             level=asked.level or child_level(own) or own,
-            since=moment_from(asked.since, "from") or end - _LAST_DAYS,
-            until=end,
+            since=since,
+            until=until,
             category=asked.category,
             edition=editions.to_count_on(session, asked.edition, chosen, on=local_day(now)),
             grade=asked.grade,

@@ -15,7 +15,7 @@
  *          {kind: "image", id, image: a PNG as data:, box: [west, south, east, north]}
  *          {kind: "signs", id, signs: {name: strokes in a box of 24}, spots: [[x, y, name, 1 hot | 0 cold]]}
  *          {kind: "incidents", id, urgencies, columns, rows: [{at, urgency, badge, title, values, href}]}
- *          {kind: "recurrences", id, columns, rows: [{at, icon, times, title, values, href}]}
+ *          {kind: "recurrences", id, columns, rows: [{at, icon, times, title, values, href, open: words of the link | null}]}
  *          {kind: "dots", id, dots: [[x, y, radius in tenths of a pixel]]}
  *          {kind: "lines", id, lines: [[[x, y], ...]]}
  *          hidden: not shown before somebody asks for it
@@ -33,6 +33,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const CARD = { maxWidth: 280, minWidth: 180, autoPanPadding: [12, 12] };
   const CLUSTER_PX = 46, MOST_LABELS = 60, FULL_NAMES_FROM = 15;
+  const SPECK_PX = 5; // the radius of a cell below which it is a speck
+  const MANY = 2000; // cells: more of them are drawn on one canvas, for as many elements would stop the page
   const LOOKS = {
     area: { color: "#6E6876", weight: 0.7, opacity: 0.85, fillOpacity: 0.94 },
     plain: { color: "#8E96A3", weight: 0.8, opacity: 0.9, fillColor: "#FFFFFF", fillOpacity: 0.95 },
@@ -172,6 +174,31 @@
     return flags & SMALL ? pattern("dots-" + fills[step].slice(1)) : fills[step];
   }
 
+  // The same fill for a canvas, which knows no patterns of the page.
+  const inks = new Map();
+  function inkFill(fills, step, flags) {
+    if (step >= 0 && !(flags & SMALL)) return fills[step];
+    const ground = step < 0 ? "#FFFFFF" : fills[step];
+    if (!inks.has(ground + step)) {
+      const tile = document.createElement("canvas"), pen = tile.getContext("2d"), size = step < 0 ? 10 : 8;
+      tile.width = tile.height = size;
+      pen.fillStyle = ground;
+      pen.fillRect(0, 0, size, size);
+      if (step < 0) {
+        pen.strokeStyle = NO_DATA;
+        pen.lineWidth = 2.4;
+        [-size, 0, size].forEach((x) => { pen.moveTo(x - 2, size + 2); pen.lineTo(x + size + 2, -2); });
+        pen.stroke();
+      } else {
+        pen.globalAlpha = isDark(ground) ? 0.75 : 0.5;
+        pen.fillStyle = isDark(ground) ? "#FFFFFF" : INK;
+        [2, 6].forEach((at) => { pen.beginPath(); pen.arc(at, at, 1, 0, 2 * Math.PI); pen.fill(); });
+      }
+      inks.set(ground + step, pen.createPattern(tile, "repeat"));
+    }
+    return inks.get(ground + step);
+  }
+
   function badge(name, x, y) {
     const group = svg("g", { transform: "translate(" + x + " " + y + ") scale(1.25)" });
     BADGES[name].forEach(([shape, attributes]) => group.append(svg(shape, attributes)));
@@ -253,22 +280,35 @@
   /* ---- layers ----------------------------------------------------------------------------------------- */
 
   // How a cell of a step looks; those of dark steps have a light border.
-  function painted(fills, step, flags) {
+  function painted(fills, step, flags, canvas) {
     const dark = step >= 0 && isDark(fills[step]);
-    return { fillColor: cellFill(fills, step, flags), color: dark ? "#FFFFFF" : LOOKS.area.color, opacity: dark ? 0.6 : LOOKS.area.opacity };
+    return { fillColor: (canvas ? inkFill : cellFill)(fills, step, flags), color: dark ? "#FFFFFF" : LOOKS.area.color, opacity: dark ? 0.6 : LOOKS.area.opacity };
   }
 
   function cells(state, layer) {
     const group = L.featureGroup();
+    const canvas = layer.rows.length > MANY ? { renderer: L.canvas({ padding: 0.2 }) } : null;
+    if (layer.look === "area") state.canvas = Boolean(canvas);
     layer.rows.forEach((row) => {
-      const look = { ...LOOKS[layer.look], ...(layer.look === "area" ? painted(layer.fills, row[6], row[7]) : {}) };
-      const shape = L.polygon(rings(row[4]), { ...look, smoothFactor: 0.6 });
+      const look = { ...LOOKS[layer.look], ...(layer.look === "area" ? painted(layer.fills, row[6], row[7], canvas) : {}) };
+      const shape = L.polygon(rings(row[4]), { ...look, smoothFactor: 0.6, ...canvas });
       shape.gwRow = row;
       group.addLayer(shape);
       const label = { row, group, quiet: layer.look === "faded", first: layer.look === "own", value: row[3] };
       state.labels.push(label);
       if (layer.look === "area") state.cells.push({ row, shape, label });
     });
+    if (canvas) {
+      // borders of cells that are specks would be all that one sees of them
+      const radii = layer.rows.map((row) => row[5][2]).sort((a, b) => a - b), middle = degrees(layer.rows[0][5]);
+      const edge = L.latLng(middle.lat + radii[Math.floor(radii.length / 2)] / 1e6, middle.lng);
+      state.placers.push(() => {
+        const specks = state.map.project(middle).y - state.map.project(edge).y < SPECK_PX;
+        if (specks === state.specks) return;
+        state.specks = specks;
+        group.setStyle({ weight: specks ? 0.25 : LOOKS[layer.look].weight });
+      });
+    }
     if (!layer.columns.length && !layer.links.length) return group;
     const columns = layer.columns;
     state.hover(group, (shape) => card(shape.gwRow[1], columns, shape.gwRow[8], []));
@@ -289,12 +329,17 @@
     return group;
   }
 
-  function outline(layer) {
+  function outline(state, layer) {
     const lines = layer.look === "hot" || layer.look === "cold"
       ? [{ color: "#FFFFFF", weight: 5.5, opacity: 0.95 }, { color: INK, weight: 2.6, opacity: 1, dashArray: layer.look === "cold" ? "6 5" : null, lineCap: "butt" }]
       : [{ color: "#FFFFFF", weight: 8, opacity: 0.9 }, { color: DISC, weight: 4, opacity: 1 }];
     const shape = rings(layer.outline);
-    return L.layerGroup(lines.map((line) => L.polygon(shape, { ...line, fill: false, interactive: false, smoothFactor: 0.6 })));
+    const drawn = lines.map((line) => L.polygon(shape, { ...line, fill: false, interactive: false, smoothFactor: 0.6 }));
+    state.placers.push(() => drawn.forEach((one, place) => {
+      const weight = lines[place].weight * (state.specks ? 0.5 : 1);
+      if (one.options.weight !== weight) one.setStyle({ weight });
+    }));
+    return L.layerGroup(drawn);
   }
 
   // Small marks that only lie there, above the cells: one drawing on a canvas, which thousands of them do not slow.
@@ -409,7 +454,7 @@
     const group = L.layerGroup();
     const rows = [...layer.rows].sort((a, b) => b.times - a.times);
     const content = (row, hidden) => {
-      const node = card(row.title, layer.columns, row.values, [{ href: row.href, text: state.words.open }]);
+      const node = card(row.title, layer.columns, row.values, [{ href: row.href, text: row.open || state.words.open }]);
       if (hidden.length) node.append(el("h3", "", state.words.also_here));
       hidden.forEach((other) => node.append(step(other.title, null, () => node.replaceWith(content(other, [])))));
       return node;
@@ -473,8 +518,8 @@
         if (!map.hasLayer(label.group)) return;
         const at = degrees(label.row[5]), p = map.latLngToContainerPoint(at);
         if (p.x < -20 || p.y < -10 || p.x > size.x + 20 || p.y > size.y + 10) return;
-        const edge = map.latLngToContainerPoint([at.lat + label.row[5][2] / 1e6, at.lng]);
-        found.push({ label, at, p, room: Math.abs(p.y - edge.y) });
+        const edge = map.latLngToContainerPoint([at.lat + label.row[5][2] / 1e6, at.lng]), room = Math.abs(p.y - edge.y);
+        if (room >= 8) found.push({ label, at, p, room });
       });
       found.sort((a, b) => (b.label.first - a.label.first) || (a.label.quiet - b.label.quiet) || (b.room - a.room));
       let shown = 0;
@@ -486,7 +531,7 @@
         for (const text of choices) {
           if (!text) continue;
           const most = room * (label.first ? 3 : 1.45), name = wide(text, style) / 2 + 2;
-          if (name > most || room < 8) continue;
+          if (name > most) continue;
           const value = label.value ? wide(label.value, "400 " + px + "px") / 2 + 2 : Infinity;
           const two = room > 17 && value <= most;
           const half = two ? Math.max(name, value) : name, high = two ? 17 : 8.5;
@@ -735,7 +780,7 @@
     map.setMaxBounds(box(drawing.limits));
     if (drawing.tiles) background(map, drawing);
     drawing.layers.forEach((layer) => {
-      const make = { cells, outline: (_, one) => outline(one), incidents, recurrences, dots, lines, image, signs, ...window.gridwhistle.kinds }[layer.kind];
+      const make = { cells, outline, incidents, recurrences, dots, lines, image, signs, ...window.gridwhistle.kinds }[layer.kind];
       state.groups[layer.id] = make(state, layer);
       if (!layer.hidden) state.groups[layer.id].addTo(map);
     });

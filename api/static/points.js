@@ -4,6 +4,7 @@
   "use strict";
 
   if (typeof L === "undefined") return;
+  const WIDE = 56, HIGH = 32; // a sign and a little room
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   function el(name, className, text) {
@@ -71,6 +72,14 @@
     return L.divIcon({ className: "spot-holder", html: node, iconSize: [54, 30], iconAnchor: [27, 15] });
   }
 
+  // The sign of several: how many they are, in the look of the one that is worst.
+  function gathered(node, members) {
+    const look = ["alert", "live", "guess", "done"].find((each) => members.some((spot) => spot.look === each));
+    const text = node.dataset.several.replace("{count}", members.length);
+    const mark = el("span", "spot spot-several spot-" + look, text);
+    return L.divIcon({ className: "spot-holder", html: mark, iconSize: [16 + 13 * text.length, 34], iconAnchor: [8 + 6.5 * text.length, 17] });
+  }
+
   function card(node, spot) {
     const box = el("div", "spot-card");
     box.append(el("b", "", spot.name), el("p", "", spot.status + " · ×" + spot.times));
@@ -92,41 +101,90 @@
     }
 
     const rows = new Map([...document.querySelectorAll("[data-spot]")].map((row) => [row.dataset.spot, row]));
-    const signs = new Map();
+    const group = L.layerGroup().addTo(map);
+    const homes = new Map(); // number -> the sign that stands for it at this zoom, its own or that of several
     const mark = (number, on) => {
-      const row = rows.get(number), icon = signs.get(number);
+      const row = rows.get(number), icon = homes.get(number);
       if (row) row.classList.toggle("point-lit", on);
       if (icon && icon.getElement()) icon.getElement().classList.toggle("spot-lit", on);
       if (icon) icon.setZIndexOffset(on ? 1000 : 0);
     };
-    spots.forEach((spot) => {
-      const icon = L.marker(at(spot), { icon: sign(spot), keyboard: false, riseOnHover: true, interactive: !node.dataset.radius }).addTo(map);
-      signs.set(spot.number, icon);
-      if (node.dataset.radius) return;
-      icon.bindPopup(() => card(node, spot), { offset: [0, -10], closeButton: false });
-      icon.on("mouseover", () => mark(spot.number, true)).on("mouseout", () => mark(spot.number, false));
-      icon.on("popupopen", () => {
-        const row = rows.get(spot.number);
-        rows.forEach((one) => one.removeAttribute("aria-current"));
-        if (!row) return;
-        row.setAttribute("aria-current", "true");
-        if (window.innerWidth >= 1024) row.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    const current = (spot) => {
+      const row = rows.get(spot.number);
+      rows.forEach((one) => one.removeAttribute("aria-current"));
+      if (!row) return;
+      row.setAttribute("aria-current", "true");
+      if (window.innerWidth >= 1024) row.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    };
+    const tell = (spot) => {
+      L.popup({ offset: [0, -10], closeButton: false }).setLatLng(at(spot)).setContent(card(node, spot)).openOn(map);
+      current(spot);
+    };
+
+    function one(spot) {
+      const icon = L.marker(at(spot), { icon: sign(spot), keyboard: false, riseOnHover: true, interactive: !node.dataset.radius });
+      homes.set(spot.number, icon);
+      return icon.on("click", () => tell(spot)).on("mouseover", () => mark(spot.number, true)).on("mouseout", () => mark(spot.number, false));
+    }
+
+    // Several lie where there is room for one sign: it says how many, and a click parts them, or lists them where the
+    // map goes no nearer.
+    function several(members) {
+      const around = L.latLngBounds(members.map(at));
+      const icon = L.marker(around.getCenter(), { icon: gathered(node, members), keyboard: false, riseOnHover: true });
+      members.forEach((spot) => homes.set(spot.number, icon));
+      const light = (on) => members.forEach((spot) => mark(spot.number, on));
+      icon.on("mouseover", () => light(true)).on("mouseout", () => light(false));
+      return icon.on("click", () => {
+        const apart = map.getZoom() < map.getMaxZoom() && around.getNorthEast().distanceTo(around.getSouthWest()) > 3;
+        if (apart) map.fitBounds(around, { padding: [60, 60], animate: !still });
+        else L.popup({ offset: [0, -10], maxHeight: 260 }).setLatLng(around.getCenter()).setContent(listed(members)).openOn(map);
       });
-    });
+    }
+
+    function listed(members) {
+      const box = el("div", "spot-card");
+      members.forEach((spot) => {
+        const line = el("button", "spot-line");
+        line.type = "button";
+        const mini = el("span", "spot spot-" + spot.look);
+        mini.append(el("span", "", spot.sign), el("b", "", "×" + spot.times));
+        line.append(mini, el("span", "", spot.name));
+        L.DomEvent.on(line, "click", (event) => { L.DomEvent.stop(event); tell(spot); });
+        box.append(line);
+      });
+      return box;
+    }
+
+    function place() {
+      group.clearLayers();
+      homes.clear();
+      const clusters = [];
+      [...spots].sort((a, b) => b.times - a.times).forEach((spot) => {
+        const p = map.project(at(spot));
+        const home = clusters.find((other) => Math.abs(other.p.x - p.x) < WIDE && Math.abs(other.p.y - p.y) < HIGH);
+        if (home) home.members.push(spot);
+        else clusters.push({ p, members: [spot] });
+      });
+      clusters.forEach(({ members }) => group.addLayer(members.length === 1 ? one(members[0]) : several(members)));
+    }
+    map.on("zoomend", place);
+    place();
+
     rows.forEach((row, number) => {
       row.addEventListener("mouseenter", () => mark(number, true));
       row.addEventListener("mouseleave", () => mark(number, false));
       row.addEventListener("focusin", () => mark(number, true));
       row.addEventListener("focusout", () => mark(number, false));
       const button = row.querySelector("[data-show]");
-      const icon = signs.get(number);
-      if (!button || !icon) return;
+      const spot = spots.find((each) => each.number === number);
+      if (!button || !spot) return;
       button.addEventListener("click", () => {
         const low = window.innerWidth < 1024;
         if (low) node.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" });
-        map.once("moveend", () => icon.openPopup());
-        if (still) map.setView(icon.getLatLng(), 16, { animate: false });
-        else map.flyTo(icon.getLatLng(), 16, { duration: 0.7 });
+        map.once("moveend", () => tell(spot));
+        if (still) map.setView(at(spot), 16, { animate: false });
+        else map.flyTo(at(spot), 16, { duration: 0.7 });
       });
     });
   });

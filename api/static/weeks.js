@@ -166,7 +166,8 @@
         cell.row[8][0] = plain.format(n);
         if (data.per) cell.row[8][1] = text === null ? "-" : text;
         cell.label.value = whole ? before.label : text;
-        cell.shape.setStyle(painted(used.fills, step, small));
+        const look = painted(used.fills, step, small, state.canvas);
+        if (look.fillColor !== cell.shape.options.fillColor) cell.shape.setStyle(look);
       });
       // what was tested was tested for the whole period
       Object.entries(state.groups).forEach(([id, group]) => {

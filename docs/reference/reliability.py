@@ -71,7 +71,7 @@ PROMISES: tuple[tuple[str, str, str, str, str, str], ...] = (
         "No due moment moves without a step of the history that says why.",
         "Random suspensions, extensions and ledger items; every clock held against the history.",
         "A moment that was moved in silence; a database without its trigger.",
-        "as full",
+        "300 steps",
         "600 steps",
     ),
     (

@@ -28,13 +28,14 @@ from grids.rules.duplicates import metres_from
 from grids.rules.permissions import Actor, Role
 from grids.rules.places import LIVE_PLACES, WATCHED_PLACES, PhotoSide, PlaceStatus
 from grids.scope import under
-from grids.tables import Category, Incident, Place, PlaceIncident
+from grids.tables import Category, Incident, Place, PlaceIncident, PlaceStep
 
 __all__ = ["tell_of_points"]
 
 _S = PlaceStatus
 _FIRST_LOOK = timedelta(days=150)
 _SECOND_LOOK = timedelta(days=40)
+_CAMPAIGN = timedelta(days=20)  # how long it has run
 _TREATED_AT_FIRST = 6
 _TRIES = 40
 
@@ -84,10 +85,14 @@ class _Months:
         self._live(first + timedelta(days=20), second)
         finding.find(self.session, self.district, second)
         self._deal_with(self._known(_S.SUSPECTED), second + timedelta(hours=9))
-        self._live(second, _last_night(self.now))
+        begun = self.now - _CAMPAIGN
+        self._live(second, begun)
+        campaign = self._begin_campaign(begun)
+        self._live(begun, _last_night(self.now))
         finding.find(self.session, self.district, _last_night(self.now))
         self._make_up_for_missing()
-        self._begin_campaign()
+        if not campaign:
+            self._begin_campaign(self.now)
 
     # -- what people do
 
@@ -273,9 +278,13 @@ class _Months:
         except CityError:
             return None  # another place holds it already
 
-    def _begin_campaign(self) -> None:
-        """Begin a campaign on the live places of the category that most of the visitors' town's places have."""
-        mine = (under(Place.grid_code, self.staff.town), Place.status.in_(LIVE_PLACES))
+    def _begin_campaign(self, at: datetime) -> bool:
+        """Begin a campaign on live places of the category that most of the visitors' town's places have.
+
+        Those of which something is told that comes later are left out, so that histories run forwards.
+        """
+        told = select(func.max(PlaceStep.at)).where(PlaceStep.place_id == Place.id).scalar_subquery()
+        mine = (under(Place.grid_code, self.staff.town), Place.status.in_(LIVE_PLACES), told <= at)
         category = self.session.scalar(
             select(Place.category_code)
             .where(*mine)
@@ -284,11 +293,10 @@ class _Months:
             .limit(1)
         )
         if category is None:
-            return
+            return False
         numbers = self.session.scalars(
-            select(Place.number).where(*mine, Place.category_code == category)
+            select(Place.number).where(*mine, Place.category_code == category).order_by(Place.number)
         ).all()
-        begun = self.now - timedelta(days=20)
         campaigns.begin(
             self.session,
             CampaignPlan(
@@ -296,14 +304,15 @@ class _Months:
                 area=self.staff.town,
                 goal="一个月内各点不再新增上报，年底前全部销号",
                 lead=_LEADS[category],
-                from_on=local_day(begun),
-                until_on=local_day(self.now + timedelta(days=10)),
+                from_on=local_day(at),
+                until_on=local_day(at + timedelta(days=30)),
                 category=category,
             ),
             places=numbers[:20],
             by=self.staff.one(Role.TOWN_OFFICE, self.staff.town),
-            now=begun,
+            now=at,
         )
+        return True
 
 
 _LEADS = {rule.code: rule.lead for rule in shipped_categories()}

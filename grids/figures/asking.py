@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from gis.errors import InvalidInput
-from grids.rules.calendar import local_day
+from grids.rules.calendar import SHANGHAI, local_day
 from grids.rules.grading import Grade
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import Channel
 
-__all__ = ["Figure", "HotspotMetric", "Rate", "ResponseMetric", "TimeKind", "Window"]
+__all__ = ["Figure", "HotspotMetric", "Rate", "ResponseMetric", "TimeKind", "Window", "lately"]
+
+
+_LATELY = timedelta(days=90)
+
+
+def lately(
+    now: datetime, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """Return the period that is meant where nobody says one: ninety whole days, the last of them today.
+
+    since, until : what was said of it. Without since it is the ninety days before until.
+    """
+    end = until or datetime.combine(local_day(now) + timedelta(days=1), time(), SHANGHAI).astimezone(UTC)
+    return since or end - _LATELY, end
 
 
 class HotspotMetric(StrEnum):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
 from grids.figures.asking import HotspotMetric
+from grids.rules.calendar import SHANGHAI
 
-__all__ = ["FEW", "counted"]
+__all__ = ["FEW", "counted", "rate_in_a_month", "year_to_quarter"]
 
 FEW = 10
 """A share or a median that stands on fewer cases is marked."""
@@ -31,3 +34,23 @@ def counted(cells: gpd.GeoDataFrame, n: NDArray[np.int64], metric: HotspotMetric
         cells["value"] = n / cells["denominator"] * by
     cells["small"] = (n > 0) & (n < FEW) & (metric is not HotspotMetric.COUNT)
     return cells
+
+
+def year_to_quarter(day: date, now: datetime) -> tuple[datetime, datetime]:
+    """Return the 365 days up to the end of the quarter of a day, or up to `now` where that quarter still runs."""
+    month = (day.month - 1) // 3 * 3 + 3
+    next_one = date(day.year + month // 12, month % 12 + 1, 1)
+    until = min(datetime.combine(next_one, time(), SHANGHAI), now)
+    return until - timedelta(days=365), until
+
+
+def rate_in_a_month(received: NDArray[np.int64], households: float, until: datetime) -> float | None:
+    """Return how many cases 1,000 households have in 30 days; None without a case or without households.
+
+    received : (n,) microseconds since 1970, of at most a year before `until`. A service that has run for less has its
+    rate from its first case on, over at least a week.
+    """
+    if not received.size or not households > 0:
+        return None
+    days = (until.timestamp() - float(received.min()) / 1e6) / 86_400
+    return received.size / households * 1000 / max(days, 7.0) * 30

@@ -38,11 +38,15 @@ _MOST_KEPT = 96
 
 
 class Shelf:
-    """Things made of published editions, the ones used last; several threads may ask."""
+    """Things made of published editions, the ones used last; several threads may ask.
 
-    def __init__(self) -> None:
+    most : of all that is kept, as `weight` tells of each thing; by default how many they are.
+    """
+
+    def __init__(self, most: int = _MOST_KEPT, weight: Callable[[Any], int] = lambda _: 1) -> None:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
+        self._most, self._weight, self._held = most, weight, 0
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return what is kept under a key, else what `make` returns, and keep that."""
@@ -53,9 +57,11 @@ class Shelf:
                 return found
         made = make()  # two that ask at once both make it, and make the same
         with self._lock:
+            self._held += self._weight(made) - (self._weight(self._kept[key]) if key in self._kept else 0)
             self._kept[key] = made
-            while len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
+            while self._held > self._most:
+                _, oldest = self._kept.popitem(last=False)
+                self._held -= self._weight(oldest)
         return made
 
 

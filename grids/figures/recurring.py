@@ -1,66 +1,36 @@
-"""Places where one category comes back, from the rows themselves: their numbers are part of the answer."""
+"""Places where one category comes back: found among the cases in memory; only their numbers are read from the rows."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID, metric_crs
-from grids import atlas
+from gis.errors import InvalidInput
 from grids.figures.asking import Window
-from grids.ground.regridding import Moved, as_it_was, moved_to
+from grids.figures.reading import STATUSES
+from grids.figures.taking import Taken, take
 from grids.rain import read_rain
 from grids.rules.categories import WATERLOGGING
-from grids.rules.lifecycle import OPEN_STATUSES, UNCOUNTED_STATUSES
+from grids.rules.codes import level_of
+from grids.rules.levels import GridLevel
+from grids.rules.lifecycle import OPEN_STATUSES
 from grids.rules.permissions import Scope
 from grids.rules.rain import NO_RAIN, Rain
-from grids.rules.recurrence import find_recurrences
-from grids.scope import incidents_in, under
-from grids.tables import Category, Incident, Placement
+from grids.rules.recurrence import RecurrentPoint, find_recurrences
+from grids.tables import Category, Incident
 
 __all__ = ["recurrences"]
-
-_Rows = TypeVar("_Rows", bound=tuple[Any, ...])
-
-_COUNTED = Incident.status.not_in(UNCOUNTED_STATUSES) & (Incident.placement != Placement.OUTSIDE)
-
-
-def _walls(scope: Scope, window: Window) -> list[ColumnElement[bool]]:
-    walls = [
-        incidents_in(scope),
-        _COUNTED,
-        Incident.received_at >= window.since,
-        Incident.received_at < window.until,
-    ]
-    if window.category:
-        walls.append(Incident.category_code == window.category)
-    if window.grade:
-        walls.append(Incident.grade == window.grade)
-    if window.channel:
-        walls.append(Incident.channel == window.channel)
-    return walls
-
-
-def _place(session: Session, walls: list[ColumnElement[bool]], window: Window) -> Moved:
-    """Return where incidents count, and put the wall of the window's area up there."""
-    if window.edition is None:
-        place = as_it_was(session, atlas.day_with_grid(session, window.last_day), walls)
-    else:
-        place = moved_to(session, window.edition, walls)
-    if window.area:
-        walls.append(under(place.code, window.area))
-    return place
-
-
-def _joined(query: Select[_Rows], place: Moved) -> Select[_Rows]:
-    return query if place.source is None else query.outerjoin(place.source, place.on)
 
 
 def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFrame:
@@ -70,47 +40,42 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
     first_at, last_at (aware), mean_gap_days,
     open (cases still open), numbers (list of incident numbers), grid_code, geometry (points, EPSG:4490), the
     most frequent first. Distances are metres in a projection of the place; see `grids.rules.recurrence`.
+    The level of the window is of no account; an area that is not on the grid has no places.
     """
-    walls = _walls(scope, window)
-    place = _place(session, walls, window)
-    query = select(
-        Incident.number,
-        Incident.category_code,
-        Incident.received_at,
-        Incident.closed_at,
-        Incident.status,
-        place.code,
-        func.ST_X(Incident.point).label("lon"),
-        func.ST_Y(Incident.point).label("lat"),
-    ).select_from(Incident)
-    rows = session.execute(
-        _joined(query, place)
-        .where(*walls, Incident.category_code.is_not(None))
-        .order_by(Incident.received_at, Incident.id)
-    ).all()
+    level = level_of(window.area) if window.area else GridLevel.DISTRICT
+    try:
+        taken = take(session, scope, replace(window, level=level))
+    except InvalidInput as error:
+        if error.code != "no_cells":
+            raise
+        return _places([])
+    rows = np.flatnonzero(_has_category(taken))
+    if not rows.size:
+        return _places([])
+    rows = rows[np.lexsort((taken.case("id")[rows], taken.case("received")[rows]))]
+    lon, lat = taken.case("lon")[rows], taken.case("lat")[rows]
+    crs = metric_crs(float(np.median(lon)), float(np.median(lat)))
     known = {category.code: category for category in session.scalars(select(Category))}
     radius = {c.code: float(c.recurrence_radius_m) for c in known.values() if c.recurrence_radius_m}
-    data = pd.DataFrame(rows, columns=["number", "category", "at", "closed", "status", "grid", "lon", "lat"])
-    if data.empty:
-        return _places([])
-    lon, lat = data["lon"].to_numpy(), data["lat"].to_numpy()
-    plane = gpd.GeoSeries(shapely.points(lon, lat), crs=f"EPSG:{STORAGE_SRID}").to_crs(
-        metric_crs(float(np.median(lon)), float(np.median(lat)))
-    )
+    x, y = pyproj.Transformer.from_crs(STORAGE_SRID, crs, always_xy=True).transform(lon, lat)
+    kinds = np.array(taken.facts.categories, dtype=object)[taken.case("category")[rows]]
     found = find_recurrences(
-        plane.x.to_numpy(),
-        plane.y.to_numpy(),
-        _utc(data["at"]),
-        data["category"].tolist(),
+        x,
+        y,
+        _moments(taken, "received", rows),
+        kinds.tolist(),
         radius,
-        closed_at=_utc(data["closed"]),
-        rain=_rain(session, set(data["grid"].str[:6]), window),
+        closed_at=_moments(taken, "closed", rows),
+        rain=_rain(session, _districts(taken, rows), window),
     )
-    open_now = data["status"].isin(OPEN_STATUSES).to_numpy()
+    numbers = _numbers(session, taken.case("id")[rows], found)
+    among = np.zeros(max(STATUSES.values()) + 1, dtype=np.bool_)
+    among[[STATUSES[status] for status in OPEN_STATUSES]] = True
+    open_now = among[taken.case("status")[rows]]
+    leaf = taken.leaf[rows]
     places = []
     for point in found:
         members = list(point.members)
-        middle = members[0]
         places.append(
             {
                 "category": point.category,
@@ -122,12 +87,37 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
                 "last_at": point.last_at,
                 "mean_gap_days": point.mean_gap_days,
                 "open": int(open_now[members].sum()),
-                "numbers": data["number"].iloc[members].tolist(),
-                "grid_code": data["grid"].iloc[middle],
-                "geometry": shapely.Point(lon[members].mean(), lat[members].mean()),
+                "numbers": [numbers[member] for member in members],
+                "grid_code": taken.codes[leaf[members[0]]],
+                "lon": lon[members].mean(),
+                "lat": lat[members].mean(),
             }
         )
     return _places(places)
+
+
+def _has_category(taken: Taken) -> NDArray[np.bool_]:
+    named = np.array([code != "" for code in taken.facts.categories], dtype=np.bool_)
+    told: NDArray[np.bool_] = named[taken.case("category")]
+    return told
+
+
+def _moments(taken: Taken, name: str, rows: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    """Return moments of some cases; what is missing is NaT."""
+    return taken.case(name)[rows].view("datetime64[us]")
+
+
+def _districts(taken: Taken, rows: NDArray[np.int64]) -> set[str]:
+    return {taken.codes[place][:6] for place in np.unique(taken.leaf[rows]).tolist()}
+
+
+def _numbers(session: Session, ids: NDArray[np.int64], found: Sequence[RecurrentPoint]) -> dict[int, str]:
+    """Return the numbers of the cases of some points, by their position."""
+    members = [member for point in found for member in point.members]
+    wanted = ids[members].tolist()
+    rows = session.execute(select(Incident.id, Incident.number).where(Incident.id == func.any(wanted)))
+    by_id: dict[int, str] = {row.id: row.number for row in rows}
+    return dict(zip(members, (by_id[one] for one in wanted), strict=True))
 
 
 def _rain(session: Session, districts: set[str], window: Window) -> Rain:
@@ -158,14 +148,10 @@ _PLACE_COLUMNS = (
     "open",
     "numbers",
     "grid_code",
-    "geometry",
 )
 
 
 def _places(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
     frame = pd.DataFrame(rows, columns=list(_PLACE_COLUMNS))
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=f"EPSG:{STORAGE_SRID}")
-
-
-def _utc(moments: pd.Series[Any]) -> NDArray[np.datetime64]:
-    return pd.to_datetime(moments, utc=True).dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    points = shapely.points([(row["lon"], row["lat"]) for row in rows]) if rows else []
+    return gpd.GeoDataFrame(frame, geometry=points, crs=f"EPSG:{STORAGE_SRID}")

@@ -25,7 +25,7 @@ from grids.rules.lifecycle import UNCOUNTED_STATUSES, IncidentStatus
 from grids.rules.permissions import Scope
 from grids.tables import IS_OPEN, Incident
 
-__all__ = ["COUNTED", "Taken", "take"]
+__all__ = ["COUNTED", "Taken", "seen", "take"]
 
 COUNTED = tuple(status for status in IncidentStatus if status not in UNCOUNTED_STATUSES)
 """The states of cases that figures count."""
@@ -36,13 +36,16 @@ class Taken:
     """The cases of a window that a reader may see.
 
     rows : (m,) their positions in the facts. cell : (m,) the position of the cell that each counts in; a case that
-    counts in none of the window's area is not among them.
+    counts in none of the window's area is not among them. leaf : (m,) the position in `codes` of the cell of the
+    lowest level that each counts in.
     """
 
     facts: Facts
     ground: Ground
     rows: NDArray[np.int64]
     cell: NDArray[np.int32]
+    codes: list[str]
+    leaf: NDArray[np.int32]
 
     def case(self, name: str) -> NDArray[Any]:
         """Return a column of the cases, (m,)."""
@@ -77,9 +80,10 @@ def take(session: Session, scope: Scope, window: Window, *, where_late: bool = F
     found = facts(session, window.since, window.until)
     land = ground(session, window, own=found.own)
     rows = np.flatnonzero(_inside(found, scope, window))
-    cell = _cell_of(session, found, land, rows, where_late=where_late)
+    codes, leaf = _leaf_of(session, found, land, rows, where_late=where_late)
+    cell = land.cells_of(codes)[leaf] if rows.size else np.zeros(0, dtype=np.int32)
     placed = cell >= 0
-    return Taken(found, land, rows[placed], cell[placed])
+    return Taken(found, land, rows[placed], cell[placed], codes, leaf[placed])
 
 
 def _inside(found: Facts, scope: Scope, window: Window) -> NDArray[np.bool_]:
@@ -97,24 +101,27 @@ def _inside(found: Facts, scope: Scope, window: Window) -> NDArray[np.bool_]:
     if window.channel is not None:
         inside &= found.case("channel") == CHANNELS[window.channel]
     if not scope.everything:
-        inside &= _seen(found, scope)
+        inside &= seen(found, scope)
     return inside
 
 
-def _seen(found: Facts, scope: Scope) -> NDArray[np.bool_]:
-    """Tell which cases a reader may see, as `grids.scope.incidents_in` does."""
+def seen(found: Facts, scope: Scope) -> NDArray[np.bool_]:
+    """Tell which cases (n,) a reader who does not see everything may see, as `grids.scope.incidents_in` does."""
     in_area = np.array([code.startswith(scope.areas) for code in found.codes], dtype=np.bool_)
-    seen = in_area[found.case("grid")] if scope.areas else np.zeros(found.n, dtype=np.bool_)
+    visible: NDArray[np.bool_] = np.zeros(found.n, dtype=np.bool_)
+    if scope.areas:
+        visible = in_area[found.case("grid")]
     if scope.departments:
         theirs = np.isin(found.task("department"), scope.departments)
-        seen[found.task("row")[theirs]] = True
-    return seen
+        visible[found.task("row")[theirs]] = True
+    return visible
 
 
-def _cell_of(
+def _leaf_of(
     session: Session, found: Facts, land: Ground, rows: NDArray[np.int64], *, where_late: bool
-) -> NDArray[np.int32]:
-    hit = found.case("grid")[rows]
+) -> tuple[list[str], NDArray[np.int32]]:
+    """Return codes, and the position among them of the cell of the lowest level that each case counts in."""
+    hit: NDArray[np.int32] = found.case("grid")[rows]
     if land.edition is None:
         if where_late:
             late = found.case("overdue_grid")[rows]
@@ -123,13 +130,14 @@ def _cell_of(
         moved = gone[hit] if land.leaves else np.zeros(rows.shape, dtype=np.bool_)
     else:
         moved = _on_another_grid(session, found, land, rows, hit)
-    cell = land.cells_of(found.codes)[hit] if rows.size else np.zeros(0, dtype=np.int32)
-    if moved.any():
-        there = land.atlas(session)
-        at = there.locator.locate(found.case("lon")[rows[moved]], found.case("lat")[rows[moved]])
-        cells = np.append(land.cells_of([str(code) for code in there.codes]), -1)
-        cell[moved] = cells[at]  # -1, for a point in no cell, is the last
-    return cell
+    if not moved.any():
+        return found.codes, hit
+    there = land.atlas(session)
+    at = there.locator.locate(found.case("lon")[rows[moved]], found.case("lat")[rows[moved]])
+    codes = [*found.codes, *(str(code) for code in there.codes), ""]  # the last for a point in no cell
+    hit = hit.copy()
+    hit[moved] = np.where(at < 0, len(codes) - 1, len(found.codes) + at)
+    return codes, hit
 
 
 def _on_another_grid(

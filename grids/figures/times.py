@@ -24,13 +24,14 @@ from grids.rules.lifecycle import OPEN_STATUSES
 from grids.rules.pauses import WAITING
 from grids.rules.survival import by_group
 from grids.rules.tasks import LET_GO
-from grids.rules.workingtime import working_minutes
+from grids.rules.workingtime import working_micros
 
 __all__ = ["QUANTILES", "Spans", "in_the_rate", "overdue", "percentiles", "spans", "timed"]
 
 QUANTILES = (0.5, 0.9)
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
+_BITS = 63  # of a number that is never below 0
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -121,11 +122,10 @@ def timed(
     """
     ended = steps.end != MISSING
     until = np.maximum(np.where(ended, steps.end, now), steps.start)
-    if calendar is None:
-        minutes = (until - steps.start) / _MINUTE
-    else:
-        minutes = working_minutes(calendar, _moments(steps.start), _moments(until))
-    found = percentiles(steps.cell, minutes, ended, len(cells), QUANTILES)
+    took = until - steps.start
+    if calendar is not None:
+        took = working_micros(calendar, _moments(steps.start), _moments(until))
+    found = percentiles(steps.cell, took, ended, len(cells), QUANTILES)
     n = np.bincount(steps.cell, minlength=len(cells)).astype(np.int64)
     late = np.bincount(steps.cell[steps.late], minlength=len(cells))
     cells["n"] = n
@@ -138,13 +138,20 @@ def timed(
 
 
 def percentiles(
-    group: NDArray[np.int32], minutes: Floats, ended: Bools, groups: int, quantiles: Sequence[float]
+    group: NDArray[np.int32], took: Ints, ended: Bools, groups: int, quantiles: Sequence[float]
 ) -> Floats:
-    """Return the quantiles of each group, (groups, len(quantiles)): interpolated where all have ended, else estimated.
+    """Return the quantiles of each group in minutes, (groups, len(quantiles)).
 
-    group : (k,) 0 to groups - 1. NaN for a group without members, or where the share was never reached.
+    They are interpolated where all have ended, else estimated. group : (k,) 0 to groups - 1. took : (k,) microseconds,
+    0 or more. NaN for a group without members, or where the share was never reached.
     """
+    group, took, ended = _by_group_and_time(group, took, ended, groups)
+    minutes = took / _MINUTE
     running = np.bincount(group[~ended], minlength=groups) > 0
+    if not running.any():
+        return _interpolated(group, minutes, groups, quantiles)
+    if running[group].all():
+        return by_group(group, minutes, ended, groups, quantiles)
     censored = running[group]
     found = by_group(group[censored], minutes[censored], ended[censored], groups, quantiles)
     whole = ~censored
@@ -153,11 +160,23 @@ def percentiles(
     return result
 
 
+def _by_group_and_time(
+    group: NDArray[np.int32], took: Ints, ended: Bools, groups: int
+) -> tuple[NDArray[np.int32], Ints, Bools]:
+    """Return what was given by group, then by time: written as one number each, which sorts many times faster."""
+    bits = int(took.max(initial=0)).bit_length() + 1
+    if bits + groups.bit_length() > _BITS:
+        order = np.lexsort((took, group))
+        return group[order], took[order], ended[order]
+    key = (group.astype(np.int64) << bits) | (took << 1) | ended
+    key.sort()
+    return (key >> bits).astype(np.int32), (key & ((1 << bits) - 1)) >> 1, (key & 1).astype(np.bool_)
+
+
 def _interpolated(
-    group: NDArray[np.int32], minutes: Floats, groups: int, quantiles: Sequence[float]
+    group: NDArray[np.int32], ordered: Floats, groups: int, quantiles: Sequence[float]
 ) -> Floats:
-    order = np.lexsort((minutes, group))
-    ordered = minutes[order]
+    """Return the quantiles of minutes that are given by group, then by time."""
     n = np.bincount(group, minlength=groups)
     begins = np.cumsum(n) - n
     found = np.full((groups, len(quantiles)), np.nan)

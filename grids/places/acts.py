@@ -20,7 +20,7 @@ from grids.rules.calendar import local_day
 from grids.rules.curing import QUIET_DAYS
 from grids.rules.disputes import TOWN
 from grids.rules.permissions import Actor, Role, require_area
-from grids.rules.places import PLACE, FoundHow, PlaceStatus
+from grids.rules.places import CAMPAIGN_ACTS, PLACE, FoundHow, PlaceStatus
 from grids.tables import Department, Place, Placement
 
 __all__ = [
@@ -58,13 +58,10 @@ def actions_on(actor: Actor, place: Place, seat: str | None) -> tuple[str, ...]:
     shows photos only where it leads.
     """
     covers = actor.scope.covers(place.grid_code)
+    offered = tuple(act for act in PLACE.actions(place.status, actor.role) if act not in CAMPAIGN_ACTS)
     if actor.role is Role.DEPARTMENT_DUTY:
-        return tuple(
-            act
-            for act in PLACE.actions(place.status, actor.role)
-            if act in _OF_THE_LEAD and seat == place.lead
-        )
-    return PLACE.actions(place.status, actor.role) if covers and actor.role is not Role.SYSTEM else ()
+        return tuple(act for act in offered if act in _OF_THE_LEAD and seat == place.lead)
+    return offered if covers and actor.role is not Role.SYSTEM else ()
 
 
 def require_may(case: PlaceCase, action: str) -> None:

@@ -1,8 +1,13 @@
-"""Campaigns (专项整治): work on several recurrent problem points at once for a time, and what came of it."""
+"""Campaigns (专项整治): work on several recurrent problem points at once for a time, and what came of it.
+
+Beginning and ending is a step in the history of each place, and one message to each person who leads: the campaign,
+or a place of it that stands on a plan; where a place has no lead yet, to those who answer for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -10,15 +15,17 @@ from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict, InvalidInput, NotFound
-from grids import directory
+from grids import directory, outbox
 from grids.numbers import next_number
 from grids.places.ledger import LONGEST_PAGE, PlaceRow, rows_of
 from grids.places.membership import HAPPENED
+from grids.places.night import hold_off
+from grids.places.placecase import LEADERS, PlaceCase, leading
 from grids.rules.calendar import SHANGHAI
 from grids.rules.disputes import TOWN
 from grids.rules.permissions import Actor, Role, Scope, require_area, require_role
 from grids.rules.places import LIVE_PLACES, PlaceStatus
-from grids.scope import places_in, under
+from grids.scope import campaign_led_in, places_in, under
 from grids.tables import Campaign, CampaignPlace, Incident, Place, PlaceIncident
 
 __all__ = [
@@ -104,7 +111,7 @@ def begin(
     by: Actor,
     now: datetime,
 ) -> Campaign:
-    """Begin a campaign on places by their numbers, or on those of a cluster.
+    """Begin a campaign on places by their numbers, or on those of a cluster (row P10); who leads there hears of it.
 
     Raises `InvalidInput`: "campaign_days", "campaign_places" for places that are cured, set aside, of another area
     or category, or none at all; "unknown_department", "unknown_category"; `NotFound` for what is out of sight.
@@ -123,7 +130,7 @@ def begin(
         directory.category(session, plan.category)
     if plan.lead != TOWN:
         directory.department(session, plan.area[:6], plan.lead)
-    ids = _chosen(session, plan, places, cluster, by)
+    chosen = _chosen(session, plan, places, cluster, by)
     stem = f"C{now.astimezone(SHANGHAI):%Y%m%d}{plan.area[:6]}"
     campaign = Campaign(
         number=f"{stem}{next_number(session, f'campaign {stem}'):05d}",
@@ -139,14 +146,17 @@ def begin(
     )
     session.add(campaign)
     session.flush()
-    session.add_all(CampaignPlace(campaign_id=campaign.id, place_id=one) for one in ids)
+    session.add_all(CampaignPlace(campaign_id=campaign.id, place_id=one.id) for one in chosen)
+    theirs = _write(chosen, campaign, "begin_campaign", session, by, now)
+    _tell(session, campaign, "place.campaign_begun", theirs, now)
     session.flush()
     return campaign
 
 
 def _chosen(
     session: Session, plan: CampaignPlan, places: Sequence[str], cluster: Cluster | None, by: Actor
-) -> Sequence[int]:
+) -> Sequence[Place]:
+    """Return the places that a campaign begins on, locked."""
     walls = [places_in(by.scope), under(Place.grid_code, plan.area), Place.status.in_(LIVE_PLACES)]
     if plan.category is not None:
         walls.append(Place.category_code == plan.category)
@@ -159,8 +169,8 @@ def _chosen(
         walls.append(Place.id.in_(happened))
     else:
         walls.append(Place.number.in_(places))
-    found = session.execute(select(Place.id, Place.number).where(*walls).order_by(Place.id)).all()
-    missing = sorted(set(places) - {row.number for row in found})
+    found = _locked(session, plan.area[:6], *walls)
+    missing = sorted(set(places) - {place.number for place in found})
     if missing or not 0 < len(found) <= _MOST_PLACES:
         raise InvalidInput(
             "campaign_places",
@@ -170,11 +180,57 @@ def _chosen(
             field="places",
             got=missing or len(found),
         )
-    return [row.id for row in found]
+    return found
+
+
+def _locked(session: Session, district: str, *walls: ColumnElement[bool]) -> Sequence[Place]:
+    """Lock the places of a district, as many as a campaign may have and one more."""
+    session.flush()
+    hold_off(session, district)  # a night locks them in turns of its own
+    query = select(Place).where(*walls).order_by(Place.id).limit(_MOST_PLACES + 1)
+    return session.scalars(query.with_for_update(of=Place).execution_options(populate_existing=True)).all()
+
+
+def _write(
+    places: Sequence[Place], campaign: Campaign, act: str, session: Session, by: Actor, now: datetime
+) -> dict[int, int]:
+    """Write a campaign's step at each of its places (row P10); return who leads, and at how many of them."""
+    said = {"campaign": campaign.number, "name": campaign.name}
+    if campaign.result is not None:
+        said["result"] = campaign.result
+    known: dict[tuple[str | None, str], set[int]] = {}
+    theirs: Counter[int] = Counter()
+    for place in places:
+        case = PlaceCase(session, place, by, now)
+        case.move(act, said)
+        # who leads in a town is the same for all of its places; without a lead it is who answers for the place
+        where = place.grid_code[:9] if place.lead else place.grid_code
+        if (place.lead, where) not in known:
+            known[place.lead, where] = case.reached(() if place.lead else LEADERS, lead=True)
+        theirs.update(known[place.lead, where])
+    for person_id in leading(session, campaign.area_code, campaign.lead, now):
+        theirs[person_id] = len(places)
+    return {person_id: count for person_id, count in theirs.items() if person_id != by.person_id}
+
+
+def _tell(
+    session: Session, campaign: Campaign, template: str, theirs: Mapping[int, int], now: datetime
+) -> None:
+    facts = {
+        "campaign": campaign.number,
+        "name": campaign.name,
+        "until_on": campaign.until_on.isoformat(),
+        "result": campaign.result,
+    }
+    for person_id, count in sorted(theirs.items()):
+        outbox.post(session, [person_id], template, {**facts, "count": count}, incident_id=None, now=now)
 
 
 def end(session: Session, number: str, *, result: str, by: Actor, now: datetime) -> Campaign:
-    """End a campaign with what came of it. Raises `Conflict` ("campaign_over")."""
+    """End a campaign with what came of it (row P10); who leads there hears of it.
+
+    Raises `Conflict` ("campaign_over").
+    """
     said = _text(result, "result", _LONGEST)
     campaign = session.scalar(
         select(Campaign).where(Campaign.number == number, _in_sight(by.scope)).with_for_update()
@@ -186,6 +242,16 @@ def end(session: Session, number: str, *, result: str, by: Actor, now: datetime)
     if campaign.ended_at is not None:
         raise Conflict("campaign_over", f"campaign {number} has ended already", number=number)
     campaign.ended_at, campaign.ended_by_id, campaign.result = now, by.person_id, said
+    mine = select(CampaignPlace.place_id).where(CampaignPlace.campaign_id == campaign.id)
+    theirs = _write(
+        _locked(session, campaign.area_code[:6], Place.id.in_(mine)),
+        campaign,
+        "end_campaign",
+        session,
+        by,
+        now,
+    )
+    _tell(session, campaign, "place.campaign_ended", theirs, now)
     session.flush()
     return campaign
 
@@ -201,7 +267,7 @@ def find_campaigns(
 ) -> tuple[Sequence[Campaign], str | None]:
     """Return campaigns in sight, the last begun first, and the cursor of the next page; at most 200.
 
-    In sight is what works on a place in the scope, or in an area of it.
+    In sight is what works on a place in the scope or in an area of it, and what a department of it leads.
     """
     walls = [_in_sight(scope)]
     if area:
@@ -272,7 +338,11 @@ def _in_sight(scope: Scope) -> ColumnElement[bool]:
         .join(Place, Place.id == CampaignPlace.place_id)
         .where(places_in(scope))
     )
-    return or_(Campaign.id.in_(worked_on), *(under(Campaign.area_code, area) for area in scope.areas))
+    return or_(
+        campaign_led_in(scope),
+        Campaign.id.in_(worked_on),
+        *(under(Campaign.area_code, area) for area in scope.areas),
+    )
 
 
 def _missing(number: str) -> NotFound:

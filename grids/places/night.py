@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from geoalchemy2.shape import to_shape
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from grids import atlas
@@ -26,7 +26,7 @@ from grids.rules.rain import NO_RAIN
 from grids.scope import under
 from grids.tables import Edition, Grid, Place
 
-__all__ = ["NIGHT_HOUR", "Night", "cure_due", "districts_due", "nightly", "remind"]
+__all__ = ["NIGHT_HOUR", "Night", "cure_due", "districts_due", "hold_off", "nightly", "remind"]
 
 NIGHT_HOUR = 2
 """The hour of the city's clock from which a night's work is done; a service that was down does it when it is back."""
@@ -56,8 +56,7 @@ def districts_due(session: Session, now: datetime) -> list[str]:
 
 def nightly(session: Session, district: str, now: datetime) -> Night | None:
     """Do a district's night; None where it is done, or another worker is at it. The caller commits."""
-    key = func.hashtextextended(_series(district), 0)
-    if not session.scalar(select(func.pg_try_advisory_xact_lock(key))):
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(_key(district)))):
         return None
     if not claim_day(session, _series(district), _night_of(now)):
         return None
@@ -66,6 +65,18 @@ def nightly(session: Session, district: str, now: datetime) -> Night | None:
     found = find(session, district, now)
     _count_all(session, district, now)
     return Night(found, cure_due(session, district, now), remind(session, district, now))
+
+
+def hold_off(session: Session, district: str) -> None:
+    """Wait for a district's night to end, and let none begin before this transaction does.
+
+    For who locks several places at once: two who do take turns, so that neither waits for the other in a circle.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_key(district))))
+
+
+def _key(district: str) -> ColumnElement[int]:
+    return func.hashtextextended(_series(district), 0)
 
 
 def _series(district: str) -> str:

@@ -25,7 +25,16 @@ from grids.rules.trace import Link, chain_hash, plain, verify_chain
 from grids.scope import places_in
 from grids.tables import Category, Department, Place, PlaceStep
 
-__all__ = ["LEADERS", "TOWN_DESKS", "PlaceCase", "first_broken_step", "link_of_step", "place_number", "seat"]
+__all__ = [
+    "LEADERS",
+    "TOWN_DESKS",
+    "PlaceCase",
+    "first_broken_step",
+    "leading",
+    "link_of_step",
+    "place_number",
+    "seat",
+]
 
 LEADERS = (Role.GRID_LEADER,)
 TOWN_DESKS = (Role.TOWN_OFFICE, Role.TOWN_GRID_CENTRE)
@@ -156,23 +165,27 @@ class PlaceCase:
         Where nobody does, the town's leader and the district's platform stand in.
         """
         found = self._on_duty(roles)
-        if lead and self.place.lead == TOWN:
-            found |= self._on_duty(TOWN_DESKS)
-        elif lead and self.place.lead is not None:
-            body = self.session.scalar(
-                select(Department.id).where(
-                    Department.district_code == self.place.grid_code[:6], Department.code == self.place.lead
-                )
-            )
-            if body is not None:
-                found |= {one.id for one in directory.department_duty(self.session, body, self.now)}
+        if lead and self.place.lead is not None:
+            found |= leading(self.session, self.place.grid_code, self.place.lead, self.now)
         return found or self._on_duty((Role.TOWN_LEADER, Role.DISTRICT_PLATFORM))
 
     def _on_duty(self, roles: Iterable[Role]) -> set[int]:
-        wanted = tuple(roles)
-        if not wanted:
-            return set()
-        return {one.id for one in directory.on_duty(self.session, wanted, self.place.grid_code, self.now)}
+        return _on_duty(self.session, roles, self.place.grid_code, self.now)
+
+
+def leading(session: Session, code: str, lead: str, now: datetime) -> set[int]:
+    """Return who is on duty for what leads in an area: a department by its code, or the desks of the TOWN."""
+    if lead == TOWN:
+        return _on_duty(session, TOWN_DESKS, code, now)
+    body = session.scalar(
+        select(Department.id).where(Department.district_code == code[:6], Department.code == lead)
+    )
+    return set() if body is None else {one.id for one in directory.department_duty(session, body, now)}
+
+
+def _on_duty(session: Session, roles: Iterable[Role], code: str, now: datetime) -> set[int]:
+    wanted = tuple(roles)
+    return {one.id for one in directory.on_duty(session, wanted, code, now)} if wanted else set()
 
 
 def place_number(session: Session, code: str, now: datetime) -> str:

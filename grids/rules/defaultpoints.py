@@ -10,7 +10,7 @@ a large estate in a part of the city where every gate has a bit of everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,7 @@ def find_default_points(
     lat: NDArray[np.float64],
     category: Sequence[str] | NDArray[np.str_],
     day: NDArray[np.datetime64],
-    text_key: Sequence[str | None] | None = None,
+    text_key: Sequence[str | None] | Callable[[NDArray[np.int64]], Sequence[str | None]] | None = None,
     *,
     min_count: int = MIN_COUNT,
     min_categories: float = MIN_CATEGORIES,
@@ -96,7 +96,8 @@ def find_default_points(
     """Return the default points among n incidents, the one with most incidents first.
 
     lon, lat : (n,) degrees, finite. category : (n,) codes; "" for none, which is one category too. day : (n,)
-    datetime64 of any unit, counted by the day. text_key : (n,) address in one spelling, None or "" where unknown.
+    datetime64 of any unit, counted by the day. text_key : (n,) address in one spelling, None or "" where unknown;
+    or what returns them for some positions, and is asked once, for those that the answer hangs on.
 
     A coordinate is one when it has `min_count` incidents on `min_days` days, `times_neighbours` as many as the
     20 coordinates next to it have on average (the only one there is passes: nothing to compare it with), no category
@@ -108,24 +109,28 @@ def find_default_points(
     _check_rule(min_count, min_categories, largest_share, min_addresses, min_days, times_neighbours)
     kinds = np.asarray(category, dtype=np.str_)
     days = np.asarray(day).astype("datetime64[D]")
-    _check(lon, lat, kinds, days, text_key)
-    cell, held, where = _coordinates(lon, lat)
+    _check(lon, lat, kinds, days, None if callable(text_key) else text_key)
+    cell, held, order = _coordinates(lon, lat)
     wide = np.flatnonzero(held >= min_count)
     if not len(wide):
         return []
     busy = wide[held[wide] >= times_neighbours * _around(cell, held, wide)]
-    order = np.argsort(where, kind="stable")
-    starts = np.searchsorted(where[order], busy)
-    found = []
+    starts = (np.cumsum(held) - held)[busy]
+    everything = []
     for spot, start in zip(busy.tolist(), starts.tolist(), strict=True):
         members = np.sort(order[start : start + int(held[spot])])
         shares = _shares(kinds[members])
         when = len(np.unique(days[members]))
-        told = [text for text in (text_key[i] for i in members.tolist()) if text] if text_key else []
+        if shares.max() <= largest_share and when >= min_days:
+            everything.append((spot, members, shares, when))
+    texts = _texts(text_key, [members for _, members, _, _ in everything])
+    found = []
+    for (spot, members, shares, when), keys in zip(everything, texts, strict=True):
+        told = [text for text in keys if text]
         # addresses of the few that have one do not speak for the rest
         addresses = _alike(_shares(np.array(told))) if 2 * len(told) >= len(members) else 0.0
         mixed = _alike(shares) >= min_categories or addresses >= min_addresses
-        if mixed and shares.max() <= largest_share and when >= min_days:
+        if mixed:
             found.append(
                 DefaultPoint(
                     lon=float(cell[spot, 0]) / 10**DECIMALS,
@@ -143,12 +148,28 @@ def find_default_points(
 def _coordinates(
     lon: NDArray[np.float64], lat: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the different coordinates (m, 2) in millionths, how many incidents each has, and (n,) which each has."""
-    steps = np.round(np.column_stack([lon, lat]) * 10**DECIMALS).astype(np.int64)
+    """Return the different coordinates (m, 2) in millionths, how many incidents each has, and (n,) theirs in order."""
+    east, north = (np.round(axis * 10**DECIMALS).astype(np.int64) for axis in (lon, lat))
     # one number a coordinate sorts several times faster than rows do; 180 degrees are 1.8e8 of these steps
-    key = (steps[:, 0] + 180 * 10**DECIMALS) * (400 * 10**DECIMALS) + (steps[:, 1] + 180 * 10**DECIMALS)
-    _, first, where, held = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    return steps[first], held.astype(np.int64), where.astype(np.int64)
+    key = (east + 180 * 10**DECIMALS) * (400 * 10**DECIMALS) + (north + 180 * 10**DECIMALS)
+    order = np.argsort(key)
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    one = order[first]
+    return np.column_stack([east[one], north[one]]), np.diff(first, append=key.size), order
+
+
+def _texts(
+    text_key: Sequence[str | None] | Callable[[NDArray[np.int64]], Sequence[str | None]] | None,
+    groups: Sequence[NDArray[np.int64]],
+) -> list[Sequence[str | None]]:
+    """Return the addresses of each group of positions, none where nobody tells any."""
+    if text_key is None or not groups:
+        return [()] * len(groups)
+    if not callable(text_key):
+        return [[text_key[i] for i in members.tolist()] for members in groups]
+    told = text_key(np.concatenate(groups))
+    ends = np.cumsum([len(members) for members in groups]).tolist()
+    return [told[end - len(members) : end] for end, members in zip(ends, groups, strict=True)]
 
 
 def _around(cell: NDArray[np.int64], held: NDArray[np.int64], spots: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -159,7 +180,9 @@ def _around(cell: NDArray[np.int64], held: NDArray[np.int64], spots: NDArray[np.
     degrees = cell / 10**DECIMALS
     east, north = degree_in_metres(degrees[:, 1].mean(keepdims=True))
     plane = degrees * np.concatenate([east, north])
-    near = np.asarray(cKDTree(plane).query(plane[spots], others + 1)[1])  # the nearest is itself
+    # asked of a few coordinates only, so that a tree that is made quickly is better than one that answers quickly
+    tree = cKDTree(plane, balanced_tree=False, compact_nodes=False)
+    near = np.asarray(tree.query(plane[spots], others + 1)[1])  # the nearest is itself
     return held[near[:, 1:]].mean(axis=1)  # type: ignore[no-any-return]
 
 

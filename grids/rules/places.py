@@ -1,8 +1,9 @@
-"""The life of a recurrent problem point (反复问题点), as one table (rows P1 to P9).
+"""The life of a recurrent problem point (反复问题点), as one table (rows P1 to P10).
 
 A place is found by the rule or named by a person, confirmed or set aside by the grid leader, given a plan,
 treated, watched for its quiet period, and cured when nothing came back in it. What comes back after the treatment
-brings it back too, with an alert. An incident at a place that is not treated yet only joins it.
+brings it back too, with an alert. An incident at a place that is not treated yet only joins it. A campaign begins
+and ends at all of its places at once; what it did there stands in their histories.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from grids.rules.machine import Machine, Transition
 from grids.rules.permissions import Role
 
 __all__ = [
+    "CAMPAIGN_ACTS",
     "LIVE_PLACES",
     "PARKING",
     "PLACE",
@@ -82,6 +84,9 @@ LIVE_PLACES = frozenset({_S.SUSPECTED, _S.CONFIRMED, _S.TREATING, _S.TREATED, _S
 WATCHED_PLACES = frozenset({_S.TREATED, _S.CURED})
 """Places that return when something happens there again."""
 
+CAMPAIGN_ACTS = frozenset({"begin_campaign", "end_campaign"})
+"""Acts that a place has from its campaign; nobody is offered them at the place."""
+
 
 def _row(
     row: str, action: str, sources: set[PlaceStatus], target: PlaceStatus | None, roles: frozenset[Role]
@@ -119,5 +124,8 @@ PLACE: Machine[PlaceStatus] = Machine(
         ),
         _row("P8", "cure", {_S.TREATED}, _S.CURED, _SYSTEM),
         _row("P9", "return", set(WATCHED_PLACES), _S.RETURNED, _SYSTEM),
+        # who begins or ends a campaign does it at the campaign, never at one place (`CAMPAIGN_ACTS`)
+        _row("P10", "begin_campaign", set(LIVE_PLACES), None, _PLANS),
+        _row("P10", "end_campaign", set(_S), None, _PLANS),
     ),
 )

@@ -12,14 +12,14 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from gis.errors import InvalidInput
 from grids.rules.categories import WATERLOGGING
@@ -41,6 +41,16 @@ MIN_GAP = timedelta(hours=24)
 
 STILL_OPEN = np.iinfo(np.int64).max
 SECOND = 1_000_000
+
+_WIDER = 1 + 1e-9  # what a search tree may round away; who is near is then said by `hypot`
+_AT_ONCE = 1 << 21  # pairs of sites looked at in one go
+_KEPT = (
+    1 << 25
+)  # incidents in circles up to which these are kept, some 130 MB; the others are searched for again
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 class RecurrenceKind(StrEnum):
@@ -116,20 +126,20 @@ def find_recurrences(
     starts = _microseconds(at)
     closed = None if closed_at is None else _microseconds(closed_at)
     _check(x_m, y_m, starts, closed, category, radius_m)
-    by_category: defaultdict[str, list[int]] = defaultdict(list)
-    for index, code in enumerate(category):
-        if code in radius_m:
-            by_category[code].append(index)
+    places: dict[str, int] = {}
+    kinds = np.fromiter((places.setdefault(code, len(places)) for code in category), np.int32, len(category))
+    by_category = np.argsort(kinds, kind="stable")
+    ends = np.cumsum(np.bincount(kinds, minlength=len(places))).tolist()
     points: list[RecurrentPoint] = []
-    for code, rows in by_category.items():
+    for code, begin, end in zip(places, [0, *ends], ends, strict=False):
+        if code not in radius_m:
+            continue
+        rows = by_category[begin:end]
         rainy = code in rain_categories
-        ends = [_end(int(starts[i]), None if rainy or closed is None else int(closed[i]), rule) for i in rows]
+        span_ends = _ends(starts[rows], None if rainy or closed is None else closed[rows], rule)
         place = _Category(
             code,
-            sorted(
-                (int(starts[i]), float(x_m[i]), float(y_m[i]), i, end)
-                for i, end in zip(rows, ends, strict=True)
-            ),
+            _Incidents.by_time(starts[rows], span_ends, x_m[rows], y_m[rows], rows),
             float(radius_m[code]),
             rule,
             rain if rainy else None,
@@ -138,112 +148,238 @@ def find_recurrences(
     return sorted(points, key=lambda p: (-p.times, p.category, p.first_at, p.x_m, p.y_m))
 
 
+@dataclass(frozen=True, slots=True)
+class _Incidents:
+    """Incidents of one category by time; each field is (n,), and a rank is a position in them.
+
+    start, end : microseconds; from `end` on a next one counts. row : the positions in what was given.
+    """
+
+    start: Ints
+    end: Ints
+    x: Floats
+    y: Floats
+    row: Ints
+
+    @classmethod
+    def by_time(cls, start: Ints, end: Ints, x: Floats, y: Floats, row: Ints) -> _Incidents:
+        order = np.lexsort((row, y, x, start))
+        return cls(start[order], end[order], x[order], y[order], row[order])
+
+
+class _Sites:
+    """The different coordinates at which a category happened, and who is near whom; all at one site have one circle.
+
+    of : (n,) the site of each rank. ranks, begin, many : the ranks at each site, by time.
+    """
+
+    def __init__(self, incidents: _Incidents, radius: float) -> None:
+        self.radius = radius
+        x, y = incidents.x, incidents.y
+        order = np.lexsort((y, x))
+        first = np.ones(order.size, dtype=np.bool_)
+        first[1:] = (np.diff(x[order]) != 0) | (np.diff(y[order]) != 0)
+        self.begin = np.flatnonzero(first)
+        self.many = np.diff(self.begin, append=order.size)
+        self.ranks = order  # stable, so that those at one site are by time
+        self.of = np.empty(order.size, dtype=np.int64)
+        self.of[order] = np.cumsum(first) - 1
+        self.x, self.y = x[order][first], y[order][first]
+        self.tree = cKDTree(np.column_stack([self.x, self.y]))
+
+    def around(self, site: int) -> list[int]:
+        """Return the ranks within the radius of a site, by time."""
+        x, y = float(self.x[site]), float(self.y[site])
+        near = [
+            other
+            for other in self.tree.query_ball_point((x, y), self.radius * _WIDER)
+            if math.hypot(self.x[other] - x, self.y[other] - y) <= self.radius
+        ]
+        found: list[int] = np.sort(np.concatenate([self.at(other) for other in near])).tolist()
+        return found
+
+    def at(self, site: int) -> Ints:
+        """Return the ranks at a site, by time."""
+        begin = int(self.begin[site])
+        ranks: Ints = self.ranks[begin : begin + int(self.many[site])]
+        return ranks
+
+    def circles(self) -> Iterator[tuple[Ints, Ints]]:
+        """Yield (site, rank) of all who are near a site, by site and then by time, some whole sites at a time."""
+        near = self.tree.query_ball_point(self.tree.data, self.radius * _WIDER, return_length=True)
+        cuts = np.searchsorted(np.cumsum(near), np.arange(0, int(near.sum()), _AT_ONCE), "right").tolist()
+        for begin, end in zip(cuts, [*cuts[1:], near.size], strict=True):
+            if begin == end:
+                continue
+            some = cKDTree(self.tree.data[begin:end])
+            pairs = some.sparse_distance_matrix(self.tree, self.radius * _WIDER, output_type="ndarray")
+            site, other = pairs["i"].astype(np.int64) + begin, pairs["j"].astype(np.int64)
+            within = self._within(site, other)
+            site, other = site[within], other[within]
+            many = self.many[other]
+            shift = self.begin[other] - (np.cumsum(many) - many)
+            rank = self.ranks[np.repeat(shift, many) + np.arange(int(many.sum()))]
+            key = np.repeat(site, many) * self.of.size + rank
+            key.sort()
+            yield key // self.of.size, key % self.of.size
+
+    def _within(self, site: Ints, other: Ints) -> Bools:
+        dx, dy = self.x[other] - self.x[site], self.y[other] - self.y[site]
+        away = np.hypot(dx, dy)
+        within: Bools = away <= self.radius
+        brink = np.flatnonzero(np.abs(away - self.radius) <= self.radius * (_WIDER - 1))
+        within[brink] = [
+            math.hypot(a, b) <= self.radius
+            for a, b in zip(dx[brink].tolist(), dy[brink].tolist(), strict=True)
+        ]
+        return within
+
+
 class _Category:
-    """The incidents of one category, by time, in square bins as wide as the radius."""
+    """The incidents of one category, and the places that they make."""
 
     def __init__(
-        self,
-        code: str,
-        incidents: list[tuple[int, float, float, int, int]],
-        radius: float,
-        rule: _Rule,
-        rain: Rain | None,
+        self, code: str, incidents: _Incidents, radius: float, rule: _Rule, rain: Rain | None
     ) -> None:
-        self.code, self.incidents, self.radius, self.rule = code, incidents, radius, rule
+        self.code, self.incidents, self.rule = code, incidents, rule
+        self.sites = _Sites(incidents, radius)
+        self.spans = list(zip(incidents.start.tolist(), incidents.end.tolist(), strict=True))
         self.rainy = rain is not None
-        self.moments = [_moment(incident[0]) for incident in incidents] if self.rainy else []
+        self.moments = [_moment(start) for start, _ in self.spans] if self.rainy else []
         self.behind = [rain.behind(moment) for moment in self.moments] if rain is not None else []
-        self.free = [True] * len(incidents)
+        self.free = bytearray(b"\1" * len(self.spans))
         self.episodes: dict[int, dict[int, int]] = {}
-        self.bins: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        for rank, (_, x, y, _, _) in enumerate(incidents):
-            self.bins[self._bin(x, y)].append(rank)
+        self.circles: dict[int, NDArray[np.int32]] = {}
+        self.kept = 0
 
     def points(self) -> list[RecurrentPoint]:
         """Take the strongest centre again and again.
 
         The heap holds bounds: the times around a centre only fall as members go elsewhere, so a centre whose
-        bound still holds when it comes to the top is the strongest there is.
+        bound still holds when it comes to the top is the strongest there is. Of a site it holds the first incident
+        that is still free, which of equals there is the one to take.
         """
-        heap = [(-len(self._around_bins(rank)), rank) for rank in range(len(self.incidents))]
+        sites, times = self._bounds()
+        ranks = self.sites.ranks[self.sites.begin[sites]]
+        heap = list(zip((-times).tolist(), ranks.tolist(), sites.tolist(), strict=True))
         heapq.heapify(heap)
         found: list[RecurrentPoint] = []
         while heap and -heap[0][0] >= self.rule.min_times:
-            bound, rank = heapq.heappop(heap)
+            bound, rank, site = heapq.heappop(heap)
             if not self.free[rank]:
+                first = next((one for one in self.sites.at(site).tolist() if self.free[one]), None)
+                if first is not None:
+                    heapq.heappush(heap, (bound, first, site))
                 continue
-            members = self._around(rank)
-            spans = self._spans(rank, members)
-            if not _within_window(spans, self.rule):
-                continue
+            around = self._around(site)
+            members = [one for one in around if self.free[one]]
+            spans = self._spans(site, members)
+            if (self.rainy or len(members) < len(around)) and not _within_window(spans, self.rule):
+                continue  # the bounds say it where nobody is taken yet
             counted = _most_times(spans)
             if len(counted) < -bound:
-                heapq.heappush(heap, (-len(counted), rank))
+                heapq.heappush(heap, (-len(counted), rank, site))
                 continue
             for member in members:
-                self.free[member] = False
-            found.append(self._point(rank, members, counted))
+                self.free[member] = 0
+            found.append(self._point(site, members, counted))
         return found
 
-    def _point(self, rank: int, members: list[int], counted: list[int]) -> RecurrentPoint:
-        _, x, y, _, _ = self.incidents[rank]
+    def _bounds(self) -> tuple[Ints, Ints]:
+        """Return the sites that may be centres, and how many times at most count around each."""
+        sites, times = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        for site, rank in self.sites.circles():
+            first = np.flatnonzero(np.diff(site, prepend=-1))
+            if self.rainy:
+                many = np.diff(first, append=site.size)
+            else:
+                many = _times_around(site, rank, first, self.incidents, self.rule)
+            enough = many >= self.rule.min_times
+            sites.append(site[first][enough])
+            times.append(many[enough])
+            self._keep(site[first][enough], first[enough], np.diff(first, append=site.size)[enough], rank)
+        return np.concatenate(sites), np.concatenate(times)
+
+    def _keep(self, sites: Ints, begin: Ints, many: Ints, rank: Ints) -> None:
+        """Keep who is around some sites, as long as that is not too much for the memory."""
+        self.kept += int(many.sum())
+        if self.kept <= _KEPT:
+            ranks = rank.astype(np.int32)
+            for site, start, length in zip(sites.tolist(), begin.tolist(), many.tolist(), strict=True):
+                self.circles[site] = ranks[start : start + length]
+
+    def _around(self, site: int) -> list[int]:
+        """Return the ranks around a site, by time."""
+        circle = self.circles.get(site)
+        return self.sites.around(site) if circle is None else circle.tolist()
+
+    def _point(self, site: int, members: list[int], counted: list[int]) -> RecurrentPoint:
         return RecurrentPoint(
-            x_m=x,
-            y_m=y,
+            x_m=float(self.sites.x[site]),
+            y_m=float(self.sites.y[site]),
             category=self.code,
             times=len(counted),
-            first_at=_moment(self.incidents[members[0]][0]),
-            last_at=_moment(self.incidents[members[-1]][0]),
-            members=tuple(self.incidents[member][3] for member in members),
+            first_at=_moment(self.spans[members[0]][0]),
+            last_at=_moment(self.spans[members[-1]][0]),
+            members=tuple(self.incidents.row[members].tolist()),
             mean_gap_days=(counted[-1] - counted[0]) / (86_400 * SECOND * max(1, len(counted) - 1)),
             kind=RecurrenceKind.RAIN_EPISODES if self.rainy else RecurrenceKind.INCIDENTS,
         )
 
-    def _bin(self, x: float, y: float) -> tuple[int, int]:
-        return math.floor(x / self.radius), math.floor(y / self.radius)
-
-    def _around_bins(self, rank: int) -> list[int]:
-        _, x, y, _, _ = self.incidents[rank]
-        column, line = self._bin(x, y)
-        return [
-            other
-            for i in (column - 1, column, column + 1)
-            for j in (line - 1, line, line + 1)
-            for other in self.bins.get((i, j), ())
-        ]
-
-    def _around(self, rank: int, *, taken_too: bool = False) -> list[int]:
-        """Ranks within the radius of a centre, by time."""
-        _, x, y, _, _ = self.incidents[rank]
-        return sorted(
-            other
-            for other in self._around_bins(rank)
-            if (taken_too or self.free[other])
-            and math.hypot(self.incidents[other][1] - x, self.incidents[other][2] - y) <= self.radius
-        )
-
-    def _spans(self, rank: int, members: list[int]) -> list[tuple[int, int]]:
+    def _spans(self, site: int, members: list[int]) -> list[tuple[int, int]]:
         """Start of each member, and the moment from which a next one counts; one span for a rain episode."""
         if not self.rainy:
-            return [(self.incidents[member][0], self.incidents[member][4]) for member in members]
-        began = self._episodes(rank)
+            return [self.spans[member] for member in members]
+        began = self._episodes(site)
         return [(start, start + 1) for start in dict.fromkeys(began[member] for member in members)]
 
-    def _episodes(self, rank: int) -> dict[int, int]:
+    def _episodes(self, site: int) -> dict[int, int]:
         """Return when the rain of each report around a centre began, as all reports there tell it.
 
         Reports taken by another point count here too, and the rains are told apart once: so taking members
         away can only lower the count.
         """
-        if rank not in self.episodes:
-            around = self._around(rank, taken_too=True)
+        if site not in self.episodes:
+            around = self._around(site)
             began = starts_of(
                 [self.moments[other] for other in around],
                 [self.behind[other] for other in around],
                 timedelta(microseconds=self.rule.rain_gap),
             )
-            self.episodes[rank] = {other: _number(start) for other, start in zip(around, began, strict=True)}
-        return self.episodes[rank]
+            self.episodes[site] = {other: _number(start) for other, start in zip(around, began, strict=True)}
+        return self.episodes[site]
+
+
+def _times_around(site: Ints, rank: Ints, first: Ints, incidents: _Incidents, rule: _Rule) -> Ints:
+    """Return how many times count around each site while nobody is taken yet, 0 where never enough in the window.
+
+    site, rank : who is near each site, by site and then by time; first : where each site begins. What `_most_times`
+    and `_within_window` do for one centre, for all at once: each step is a search in one sorted array of numbers that
+    hold the site and the rank.
+    """
+    size = incidents.start.size + 1  # a rank of n: after the last
+    key = site * size + rank
+    after = site * size + np.searchsorted(incidents.start, incidents.end, "left")[rank]
+    own = np.searchsorted(key, after, "left")  # the first that counts after each
+    # of those from each on, the one that ends first; the numbers of a site are all above those of the sites before
+    best = np.searchsorted(key, np.minimum.accumulate(after[::-1])[::-1], "left")
+    past = np.repeat(np.append(first[1:], site.size), np.diff(first, append=site.size))
+    start = incidents.start[rank]
+    place, soon = own, np.ones(site.size, dtype=np.bool_)
+    for step in range(rule.min_times - 1):
+        if step:
+            place = best[np.minimum(place, site.size - 1)]
+        soon &= place < past
+        soon &= start[np.minimum(place, site.size - 1)] - start <= rule.window
+    often = np.add.reduceat(soon.astype(np.int64), first) > 0
+    times = np.zeros(first.size, dtype=np.int64)
+    going, place = np.flatnonzero(often), first[often]
+    while going.size:
+        times[going] += 1
+        end, place = past[place], best[place]
+        on = place < end
+        going, place = going[on], place[on]
+    return times
 
 
 def counted_times(
@@ -301,8 +437,9 @@ def _earliest_ends(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return earliest
 
 
-def _end(start: int, closed: int | None, rule: _Rule) -> int:
-    return start + rule.min_gap if closed is None else max(start + rule.min_gap, closed)
+def _ends(starts: Ints, closed: Ints | None, rule: _Rule) -> Ints:
+    soonest = starts + rule.min_gap
+    return soonest if closed is None else np.maximum(soonest, closed)
 
 
 def _microseconds(at: NDArray[np.datetime64]) -> NDArray[np.int64]:

@@ -103,8 +103,9 @@ class _Steps:
 
 
 def _steps(group: Ints, minutes: Floats, ended: Bools) -> _Steps:
-    order = np.lexsort((minutes, group))
-    group, minutes, ended = group[order], minutes[order], ended[order]
+    if not _in_order(group, minutes):
+        order = np.lexsort((minutes, group))
+        group, minutes, ended = group[order], minutes[order], ended[order]
     starts_group = np.diff(group, prepend=-1) != 0
     starts_time = starts_group | (np.diff(minutes, prepend=np.nan) != 0)
     first = np.flatnonzero(starts_time)
@@ -118,6 +119,12 @@ def _steps(group: Ints, minutes: Floats, ended: Bools) -> _Steps:
     first, deaths = first[ends_here > 0], ends_here[ends_here > 0]
     of = group[first]
     return _Steps(of, minutes[first], _products(of, 1 - deaths / at_risk))
+
+
+def _in_order(group: Ints, minutes: Floats) -> bool:
+    """Say whether rows are by group, then by time already: to see it costs a tenth of sorting them."""
+    later, same = group[1:] > group[:-1], group[1:] == group[:-1]
+    return bool((later | (same & (minutes[1:] >= minutes[:-1]))).all())
 
 
 def _products(group: Ints, factor: Floats) -> Floats:

@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 
 from grids.rules.calendar import SHANGHAI, WorkCalendar
 
-__all__ = ["working_minutes"]
+__all__ = ["working_micros"]
 
 _MICRO = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICRO
 _AHEAD = int((datetime(2000, 1, 1, tzinfo=SHANGHAI).utcoffset() or timedelta()) / _MICRO)
-_MINUTE = 60_000_000
 
 
-def working_minutes(
+def working_micros(
     calendar: WorkCalendar, start: NDArray[np.datetime64], end: NDArray[np.datetime64]
-) -> NDArray[np.float64]:
-    """Return the office hours between moments in minutes, exact to the microsecond; 0 where the end comes first.
+) -> NDArray[np.int64]:
+    """Return the office hours between moments in microseconds; 0 where the end comes first.
 
     start, end : (n,) datetime64, UTC, none missing. Moments before 1992, when China had summer time, are counted by
     today's offset. Raises `Unavailable` ("calendar_unknown") where a day from a start to its end is not in the
@@ -33,7 +32,7 @@ def working_minutes(
     begins = start.astype("datetime64[us]").astype(np.int64) + _AHEAD
     ends = np.maximum(end.astype("datetime64[us]").astype(np.int64) + _AHEAD, begins)
     if not begins.size:
-        return np.zeros(0)
+        return np.zeros(0, dtype=np.int64)
     first, last = int(begins.min() // _DAY), int(ends.max() // _DAY)
     days = [date(1970, 1, 1) + timedelta(days=day) for day in range(first, last + 1)]
     known = np.array([calendar.days.get(day) is not None for day in days])
@@ -58,7 +57,7 @@ def working_minutes(
         result: NDArray[np.int64] = before[day] + np.where(working[day], today, 0)
         return result
 
-    return (worked(ends, end_day) - worked(begins, begin_day)) / _MINUTE
+    return worked(ends, end_day) - worked(begins, begin_day)
 
 
 def _midnight() -> datetime:

@@ -7,7 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import Boolean, ColumnElement, ForeignKey, Index, LargeBinary, String, literal_column, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grids.rules.grading import Grade
@@ -61,11 +71,14 @@ class Incident(Base):
             postgresql_where=text(f"status not in {_ENDED}"),
         ),
         Index("ix_incident_open_edition", "edition_id", postgresql_where=text(f"status not in {_ENDED}")),
+        # of all cases hardly any was merged into another
+        Index("ix_incident_master_id", "master_id", postgresql_where=text("master_id is not null")),
     )
 
     id: Mapped[BigId]
     number: Mapped[str] = mapped_column(String(19, collation="C"), unique=True)
-    source_key: Mapped[str | None] = mapped_column(unique=True)  # of an imported case: where it comes from
+    # of an imported case: where it comes from; in the order of bytes, so that those of one source lie together
+    source_key: Mapped[str | None] = mapped_column(Text(collation="C"), unique=True)
     status: Mapped[IncidentStatus] = mapped_column(coded(IncidentStatus))
     round: Mapped[int] = mapped_column(default=1)
     channel: Mapped[Channel] = mapped_column(coded(Channel))
@@ -106,7 +119,7 @@ class Incident(Base):
     result: Mapped[str | None]
     handler_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     rework_count: Mapped[int] = mapped_column(default=0)
-    master_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"), index=True)
+    master_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"))
     reported_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
     trace_seq: Mapped[int] = mapped_column(default=0)

@@ -147,9 +147,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_place_step')),
     sa.UniqueConstraint('place_id', 'seq', name=op.f('uq_place_step_place_id_seq'))
     )
+    # an import asks whether any case of its source is there; a history of millions has hardly any merged case
+    op.alter_column('incident', 'source_key', existing_type=sa.Text(), type_=sa.Text(collation='C'), existing_nullable=True)
+    op.drop_index('ix_incident_master_id', table_name='incident')
+    op.create_index('ix_incident_master_id', 'incident', ['master_id'], unique=False, postgresql_where=sa.text('master_id is not null'))
 
 
 def downgrade() -> None:
+    op.drop_index('ix_incident_master_id', table_name='incident', postgresql_where=sa.text('master_id is not null'))
+    op.create_index('ix_incident_master_id', 'incident', ['master_id'], unique=False)
+    op.alter_column('incident', 'source_key', existing_type=sa.Text(collation='C'), type_=sa.Text(), existing_nullable=True)
     # what the older schema has no words for
     op.execute("delete from message where template like 'place.%'")
     op.drop_table('place_step')

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from api import analysis
 from api.analysis import Against, View, earlier, wished
+from api.pages import analysistable
 from gis.errors import InvalidInput
 
 JUNE = (datetime(2026, 5, 31, 16, tzinfo=UTC), datetime(2026, 6, 30, 16, tzinfo=UTC))
@@ -183,9 +185,12 @@ def test_every_look_of_the_hot_spots_is_drawn(lively: Any, asked: str, language:
 
 
 @pytest.mark.parametrize(
-    "metric", ["handle", "respond", "overdue", "on_time", "rework", "returned", "reopened"]
+    "metric",
+    ["accept", "arrive", "handle", "respond", "overdue", "on_time", "rework", "returned", "reopened"],
 )
-@pytest.mark.parametrize("asked", ["", "&compare=previous", "&stat=p90&time=working", "&stat=overdue"])
+@pytest.mark.parametrize(
+    "asked", ["", "&compare=previous", "&time=working", "&stat=p90&time=working", "&stat=overdue"]
+)
 def test_every_time_and_every_rate_is_drawn(lively: Any, metric: str, asked: str) -> None:
     page = see(lively, f"/map/responses?level=community&{PERIOD}&metric={metric}{asked}")
 
@@ -210,6 +215,32 @@ def test_too_few_weeks_for_a_pattern_are_said_and_nothing_is_drawn(lively: Any) 
     assert "too_few_" in page
 
 
+@pytest.mark.parametrize("view", ["hotspots", "responses", "recurrences"])
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("from=2035-01-01&to=2035-01-31", "period_to_come"),  # nothing is known of it, and none is no zero
+        ("area=990101001&level=district", "no_cells"),
+    ],
+)
+def test_what_no_figure_can_be_of_is_refused_in_a_sentence(
+    lively: Any, view: str, asked: str, code: str
+) -> None:
+    page = see(lively, f"/map/{view}?{asked}", status=422)
+
+    assert code in page
+    assert "<iframe" not in page
+    assert code in see(lively, f"/maps/{view}?{asked}", status=422)
+
+
+@pytest.mark.parametrize("view", ["hotspots", "responses"])
+def test_where_nothing_is_counted_page_and_map_say_so(lively: Any, view: str) -> None:
+    page = see(lively, f"/map/{view}?from=2001-01-01&to=2001-01-31&lang=en")
+
+    assert "Not one case is counted here" in page
+    assert "Not one case is counted here" in "".join(drawing(lively, frame_of(page))["notes"])
+
+
 @pytest.mark.parametrize("metric", ["posts", "leads"])
 def test_what_is_missing_where_is_a_map_for_those_who_keep_duties(lively: Any, metric: str) -> None:
     page = see(lively, f"/map/coverage?level=community&metric={metric}")
@@ -219,3 +250,33 @@ def test_what_is_missing_where_is_a_map_for_those_who_keep_duties(lively: Any, m
     assert "/map/coverage" not in see(lively, "/map/hotspots", login="worker")
     see(lively, "/map/coverage", login="worker", status=403)
     see(lively, "/maps/coverage", login="worker", status=403)
+
+
+@pytest.mark.parametrize(
+    "address", [f"{kind}/{view}" for view in (*SHARED, "recurrences") for kind in ("map", "maps")]
+)
+def test_more_areas_than_a_map_draws_are_refused_with_what_to_do(
+    still_city: Any, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(analysis, "MOST_CELLS", 1)
+
+    answer = still_city.as_("platform").get(f"/{address}?level=building_group&lang=en")
+
+    if address == "map/recurrences":  # the page lists places; its map says so in its frame
+        assert answer.status_code == 200
+        return
+    assert "choose a level above, or a part of the area, such as one town" in unescape(answer.text)
+
+
+def test_a_long_table_says_that_it_is_not_all(still_city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform = still_city.as_("platform")
+    whole = platform.get("/map/hotspots?level=building_group&lang=en").text
+    areas = whole.count("<tr data-code=")
+    assert areas > 1
+    assert "the files hold all of them" not in whole
+
+    monkeypatch.setattr(analysistable, "MOST_LINES", 1)
+    page = platform.get("/map/hotspots?level=building_group&lang=en").text
+
+    assert f"The first 1 of {areas} areas by this figure; the files hold all of them." in page
+    assert page.count("<tr data-code=") == 1

@@ -62,7 +62,14 @@ class Served:
 
 
 @pytest.fixture
-def serve(tmp_path, address):
+def made(monkeypatch, made_up):
+    """A database in which the demo is made already."""
+    address, _facts = made_up()
+    monkeypatch.setenv("GRID_DATABASE_URL", address)
+
+
+@pytest.fixture
+def serve(tmp_path, made):
     started = []
 
     def serve(*arguments):
@@ -85,7 +92,6 @@ def free_port():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_serves_until_it_is_stopped_and_starts_again_where_it_was(serve, number):
-    assert run("demo", "--scale", "tiny", "--no-serve").exit_code == 0
     port = free_port()
 
     demo = serve("--port", str(port))
@@ -102,7 +108,6 @@ def test_a_demo_serves_until_it_is_stopped_and_starts_again_where_it_was(serve, 
 
 
 def test_a_port_that_is_taken_is_passed_by_unless_it_was_asked_for(serve, monkeypatch):
-    run("demo", "--scale", "tiny", "--no-serve")
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         door.listen()

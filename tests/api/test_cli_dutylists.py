@@ -22,10 +22,10 @@ def run(*arguments: Any) -> Any:
 
 
 @pytest.fixture
-def demo(monkeypatch: pytest.MonkeyPatch, make_database: Any) -> None:
+def demo(monkeypatch: pytest.MonkeyPatch, made_up: Any) -> None:
     """The smallest made-up district, in a database of its own."""
-    monkeypatch.setenv("GRID_DATABASE_URL", make_database())
-    assert run("demo", "--scale", "tiny", "--no-serve").exit_code == 0
+    address, _facts = made_up()
+    monkeypatch.setenv("GRID_DATABASE_URL", address)
 
 
 def test_a_list_is_drafted_tried_out_and_published_by_two_people(demo: None, tmp_path: Any) -> None:

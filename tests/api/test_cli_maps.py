@@ -14,13 +14,10 @@ from api.cli import main
 
 
 @pytest.fixture(scope="module")
-def demo(make_database):
-    """The smallest made-up district, made once for all tests of this module."""
-    url = make_database()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRID_DATABASE_URL", url)
-        assert CliRunner().invoke(main, ["demo", "--scale", "tiny", "--no-serve"]).exit_code == 0
-    return url
+def demo(made_up):
+    """The smallest made-up district, which all tests of this module only read."""
+    address, _facts = made_up()
+    return address
 
 
 @pytest.fixture

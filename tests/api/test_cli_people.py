@@ -29,9 +29,11 @@ def run(address):
 
 
 @pytest.fixture
-def demo(run):
-    """The smallest made-up district."""
-    assert run("demo", "--scale", "tiny", "--no-serve").exit_code == 0
+def demo(monkeypatch, made_up):
+    """The address of a database of its own with the smallest made-up district, which the commands use."""
+    address, _facts = made_up()
+    monkeypatch.setenv("GRID_DATABASE_URL", address)
+    return address
 
 
 def add(run, login="zhao", area="990101", *more, password="correct horse\n"):
@@ -95,9 +97,9 @@ def test_a_role_that_is_none_is_used_wrongly(run):
     assert Role.AUDITOR.value in result.output
 
 
-def test_histories_are_verified_and_a_changed_one_is_named(run, demo, address):
+def test_histories_are_verified_and_a_changed_one_is_named(run, demo):
     whole = run("trace", "verify", "--json")
-    engine = create_engine(address)
+    engine = create_engine(demo)
     with engine.begin() as connection:
         number = connection.scalar(
             text(

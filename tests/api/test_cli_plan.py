@@ -102,8 +102,9 @@ def test_what_is_missing_or_wrong_is_one_line(run, arguments, change, exit_code,
 
 
 @pytest.mark.database
-def test_a_plan_goes_from_one_edition_to_the_next(monkeypatch, make_database, tmp_path):
-    monkeypatch.setenv("GRID_DATABASE_URL", make_database())
+def test_a_plan_goes_from_one_edition_to_the_next(monkeypatch, made_up, tmp_path):
+    address, _facts = made_up()
+    monkeypatch.setenv("GRID_DATABASE_URL", address)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
@@ -111,7 +112,6 @@ def test_a_plan_goes_from_one_edition_to_the_next(monkeypatch, make_database, tm
         assert result.exit_code == 0, result.output
         return result.output
 
-    run("demo", "--scale", "tiny", "--no-serve")
     run("grids", "export", 1, "-o", "district.gpkg")
     areas = gpd.read_file("district.gpkg").set_index("code")
     community = areas.index[areas["level"] == "community"][0]

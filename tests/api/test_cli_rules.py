@@ -29,10 +29,10 @@ def run(*arguments: Any) -> Any:
 
 
 @pytest.fixture
-def demo(monkeypatch: pytest.MonkeyPatch, make_database: Any) -> None:
+def demo(monkeypatch: pytest.MonkeyPatch, made_up: Any) -> None:
     """The smallest made-up district, in a database of its own."""
-    monkeypatch.setenv("GRID_DATABASE_URL", make_database())
-    assert run("demo", "--scale", "tiny", "--no-serve").exit_code == 0
+    address, _facts = made_up()
+    monkeypatch.setenv("GRID_DATABASE_URL", address)
 
 
 def test_a_file_of_limits_is_checked_without_a_database(tmp_path: Any) -> None:

@@ -204,15 +204,14 @@ def test_the_report_form_names_the_departments_of_the_category_that_is_chosen(ci
 
 
 @pytest.fixture
-def run(monkeypatch, make_database):
+def run(monkeypatch, made_up):
     """Run a command on the smallest made-up district."""
-    address = make_database()
+    address, _facts = made_up()
     monkeypatch.setenv("GRID_DATABASE_URL", address)
 
     def run(*arguments):
         return CliRunner().invoke(main, list(map(str, arguments)), prog_name="gridwhistle")
 
-    assert run("demo", "--scale", "tiny", "--no-serve").exit_code == 0
     run.address = address
     return run
 

@@ -58,7 +58,15 @@ def test_the_ledger_is_a_paper_with_its_pages_counted(ledger: Any) -> None:
     for wanted in ("积水点台账", "鹿鸣路桥下", "=1+1", "数据截至", "第 1 页，共 1 页", "导出："):
         assert wanted in said
     assert re.search(r"阶段 时限 整治措施", said)
+    assert "nan" not in said  # what nobody has planned is left empty
     assert float(page.mediabox.width) > float(page.mediabox.height)
+
+
+def test_a_paper_without_a_place_says_so(ledger: Any) -> None:
+    (page,) = PdfReader(io.BytesIO(taken(ledger, "kind=other&status=all&format=pdf").content)).pages
+
+    assert "其他问题点台账" in page.extract_text()
+    assert "没有符合条件的记录" in page.extract_text()
 
 
 def test_an_unknown_form_or_filter_is_refused_in_words(ledger: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -294,3 +297,34 @@ def test_times_without_an_offset_are_told_by_the_zone_that_is_named(run, tmp_pat
     with open_database(read_settings()) as database, database.readers() as session:
         row = session.scalars(select(RainReading)).one()
     assert (row.at.isoformat(), row.minutes) == ("2026-06-01T08:00:00+00:00", 30)
+
+
+def test_a_recurrence_on_the_map_leads_to_its_place_in_the_ledger(city):
+    number = found(city)
+
+    page = city.as_("leader").get("/map/recurrences").text
+    frame = city.as_("leader").get("/maps/recurrences").text
+
+    assert f'href="/points/{number}"' in page
+    assert f'"href":"/points/{number}"' in frame
+    assert "/points/new?" not in page + frame
+
+
+def test_a_recurrence_that_is_in_no_ledger_leads_to_naming_it(city):
+    found(city)
+    with city.database.sessions.begin() as session:
+        session.execute(text("delete from place_incident"))
+
+    named = city.as_("leader").get("/map/recurrences").text
+    frame = city.as_("leader").get("/maps/recurrences").text
+    read_only = city.as_("auditor").get("/map/recurrences").text
+
+    (address,) = re.findall(r'href="(/points/new[^"]*)"', named)
+    asked = parse_qs(urlsplit(html.unescape(address)).query)
+    assert (asked["category"], asked["name"]) == ([PARKING], ["幸福路口"])
+    assert 117.0 < float(asked["lon"][0]) < 117.1
+    assert f'"href":"{html.unescape(address)}"' in frame
+    form = city.as_("leader").get(html.unescape(address)).text
+    assert 'value="幸福路口"' in form
+    assert "/points/new?" not in read_only
+    assert "×3" in read_only

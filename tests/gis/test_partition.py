@@ -96,15 +96,15 @@ def test_cells_are_whole_and_tile_the_community_exactly(seed, count, roads):
         assert_whole(draft, community)
 
 
-def test_the_size_rule_holds_in_fifty_communities_where_it_can():
+def test_the_size_rule_holds_in_dozens_of_communities_where_it_can(soak):
     kept = cells = 0
-    for seed in range(50):
+    for seed in range(0, 50, 1 if soak else 2):
         (draft,) = drafts_of(a_community(seed, 60 + 2 * seed))
         kept += int(draft.cells["reason"].isna().sum())
         cells += len(draft.cells)
         assert draft.numbers.within_rule == draft.cells["reason"].isna().mean()
 
-    assert cells > 120
+    assert cells > (120 if soak else 60)
     assert kept / cells >= 0.95
 
 

@@ -36,6 +36,18 @@ def test_tiles_beside_and_below_each_other_share_their_edge() -> None:
     assert here.box()[1] == south.box()[3]
 
 
+def test_a_tile_is_cut_into_squares_of_the_mercator_plane() -> None:
+    here, parts = Tile(12, 3387, 1606), 16
+
+    lons, lats = here.edges(parts)
+
+    finer = [Tile(16, here.x * parts + step, here.y * parts + step) for step in range(parts)]
+    assert lons == [tile.box()[0] for tile in finer] + [here.box()[2]]
+    assert lats == [tile.box()[3] for tile in finer] + [here.box()[1]]
+    assert lons[-1] == Tile(12, 3388, 1606).edges(parts)[0][0]
+    assert lats[-1] == Tile(12, 3387, 1607).edges(parts)[1][0]
+
+
 def test_a_buffer_widens_a_tile_by_its_own_units_and_never_leaves_the_world() -> None:
     west, south, east, north = Tile(12, 3387, 1606).box(EXTENT)
     around = Tile(12, 3386, 1605).box(), Tile(12, 3388, 1607).box()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -39,6 +39,7 @@ from grids.tables import (
 )
 
 DISTRICT = "990101"
+MORNING = datetime(2026, 6, 3, 1, 0, tzinfo=UTC)  # a Wednesday, nine o'clock in the city
 CELLS = {
     # code: west edge; every cell is 0.01 degrees wide and 0.02 high
     "990101001001001": 117.00,
@@ -157,6 +158,7 @@ class City:
 @pytest.fixture
 def committed_city(engine: Engine, clock: Any) -> Iterator[City]:
     """The same town, committed, for tests that need several transactions at once; emptied afterwards."""
+    clock.set(MORNING)
     with Session(engine, expire_on_commit=False) as session:
         yield _found(session, clock)
     with engine.begin() as connection:
@@ -164,14 +166,37 @@ def committed_city(engine: Engine, clock: Any) -> Iterator[City]:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
+@pytest.fixture(scope="session")
+def founded(make_database: Callable[[], str]) -> Iterator[tuple[Engine, dict[str, Actor]]]:
+    """A database in which the town stands already, made once for all tests in it (0.15 s), and its people."""
+    from api.database import make_engine
+
+    engine = make_engine(make_database())
+    with Session(engine) as session:
+        made = _found(session, lambda: MORNING)
+        session.commit()
+    yield engine, made.people
+    engine.dispose()
+
+
 @pytest.fixture
-def city(session: Session, clock: Any) -> City:
+def home(request: pytest.FixtureRequest) -> Engine:
+    """The database that `session` works on: for a test in the town, the one where it stands."""
+    if "city" not in request.fixturenames:
+        engine: Engine = request.getfixturevalue("engine")
+        return engine
+    town: Engine = request.getfixturevalue("founded")[0]
+    return town
+
+
+@pytest.fixture
+def city(session: Session, founded: tuple[Engine, dict[str, Actor]], clock: Any) -> City:
     """The town above, with one person in every post, on the morning of a working day."""
-    return _found(session, clock)
+    clock.set(MORNING)
+    return City(session, clock, dict(founded[1]))
 
 
 def _found(session: Session, clock: Any) -> City:
-    clock.set(datetime(2026, 6, 3, 1, 0, tzinfo=UTC))  # a Wednesday, nine o'clock in the city
     made = City(session, clock)
     edition = Edition(
         name="first",

@@ -810,7 +810,9 @@ def _do(city: Any, chance: random.Random, dispute: Dispute, login: str, action: 
     return action
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.soak] if seed >= 10 else []) for seed in range(24)]
+)
 def test_no_step_of_a_dispute_touches_a_clock_of_the_case(county, seed):
     chance = random.Random(seed)
     city = county

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -213,6 +215,58 @@ def test_the_same_id_of_another_source_is_another_case(city, bring):
     assert (done.imported, count(city)) == (1, 2)
 
 
+@pytest.mark.parametrize("other", ["old1234", "old12345-b", "old12345.b", "old12345_b", "old123456"])
+def test_sources_with_names_alike_are_never_taken_for_each_other(city, bring, other):
+    alike = PROFILE.replace("old12345", other)
+
+    done = [bring({}, profile=one).imported for one in (alike, PROFILE, PROFILE, alike)]
+
+    assert done == [1, 1, 0, 0]
+
+
+def test_cases_of_all_forms_in_one_file_keep_what_is_their_own(city, bring):
+    rows = [
+        {"id": "A0"},
+        {"id": "A1", "closed": "", "where": ""},
+        {"id": "A2", "lon": "117.5", "kind": "奇怪的事", "where": "\\N"},
+        {"id": "A3", "lon": "117.5", "closed": "", "channel": "网格"},
+        {"id": "A4", "where": "二\t街"},
+        {"id": "A5", "closed": "", "body": "第二件"},
+    ]
+
+    done = bring(*rows)
+
+    cases = city.session.scalars(select(Incident).order_by(Incident.source_key)).all()
+    assert [case.source_key for case in cases] == [f"old12345:A{n}" for n in range(6)]
+    assert [case.closed_at is None for case in cases] == [False, True, False, True, False, True]
+    assert [case.address for case in cases] == ["升平巷5号", None, "\\N", "升平巷5号", "二\t街", "升平巷5号"]
+    assert [case.category_code for case in cases] == ["07-001", "07-001", None, "07-001", "07-001", "07-001"]
+    assert [case.native_lon for case in cases] == [117.005, 117.005, 117.5, 117.5, 117.005, 117.005]
+    assert (cases[3].channel, cases[5].text) == (Channel.GRID_WORKER, "占道; 第二件")
+    for case in cases:
+        [step] = trace.of_incident(city.session, case.id)
+        assert trace.first_broken(city.session, case) is None
+        assert (step.subject, step.payload["source_id"]) == (case.number, case.source_key.partition(":")[2])
+        assert (step.payload["lon"], step.payload["closed_at"] is None) == (
+            str(case.native_lon),
+            case.closed_at is None,
+        )
+    assert done.placed == {"inside": 4, "outside": 2}
+
+
+def test_an_import_leaves_the_process_as_it_was(city, bring):
+    before = sys.getswitchinterval(), gc.get_freeze_count()
+
+    bring({})
+    with pytest.raises(InvalidInput), city.session.begin_nested():
+        bring(
+            {"id": "A2", "lon": "36", "lat": "117"},
+            *({"id": f"B{n}", "lon": "36.01", "lat": "117.005"} for n in range(20)),
+        )
+
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == before
+
+
 @pytest.mark.parametrize(
     ("row", "reason", "at_fault"),
     [
@@ -287,7 +341,9 @@ def test_the_clock_on_the_wall_is_that_of_the_profile(city, bring):
     assert twice == datetime(2025, 11, 2, 6, 10, tzinfo=UTC)
 
 
-def test_numbers_go_on_where_those_of_the_day_stand(city, bring):
+@pytest.mark.parametrize("block", [1, 5_000])
+def test_numbers_go_on_where_those_of_the_day_stand(city, bring, monkeypatch, block):
+    monkeypatch.setattr("grids.exchange._BLOCK_ROWS", block)
     reported = city.report()
 
     bring(
@@ -299,8 +355,9 @@ def test_numbers_go_on_where_those_of_the_day_stand(city, bring):
 
     numbers = dict(city.session.execute(select(Incident.source_key, Incident.number)).all())
     assert reported.number == "2026060399010100001"
-    assert numbers["old12345:A1"] == "2026060399010100002"
-    assert numbers["old12345:A2"] == "2026060399010100003"
+    # within a block those that were received first come first
+    assert {numbers["old12345:A1"], numbers["old12345:A2"]} == {"2026060399010100002", "2026060399010100003"}
+    assert (numbers["old12345:A1"] < numbers["old12345:A2"]) == (block > 1)
     assert numbers["old12345:A0"] == "2026060299010100001"
     assert after.number == "2026060399010100004"
 

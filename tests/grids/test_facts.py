@@ -208,6 +208,45 @@ def test_what_is_asked_first_while_a_transaction_runs_is_right_too(committed_cit
     assert rows_of(kept(ask)) == rows_in(city.session)
 
 
+def test_what_changes_while_a_month_is_read_is_seen_and_others_are_answered_meanwhile(
+    committed_city, engine, store, monkeypatch
+):
+    city = committed_city
+    old = city.report()
+    city.clock.advance(days=31)
+    city.report()
+    city.session.commit()
+    june, july, later = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 10))
+
+    def asked(since: datetime, until: datetime) -> Callable[[], Facts]:
+        def ask() -> Facts:
+            with Session(engine) as reader:
+                return store.facts(reader, since, until)
+
+        return ask
+
+    kept(asked(july, later))
+    meanwhile = []
+    read = facts.received_in
+
+    def slowly(session: Session, since: datetime, until: datetime) -> reading.Rows:
+        rows = read(session, since, until)
+        if not meanwhile:
+            with Session(engine) as other:
+                _touch(other, old, status=IncidentStatus.REJECTED)
+                other.commit()
+            meanwhile.extend(kept(asked(july, later)).n for _ in range(3))
+        return rows
+
+    monkeypatch.setattr(facts, "received_in", slowly)
+
+    after = kept(asked(june, later))
+
+    assert meanwhile == [1, 1, 1]
+    assert rows_of(after)[old.id][1] is IncidentStatus.REJECTED
+    assert rows_of(after) == rows_in(city.session)
+
+
 def test_many_changes_at_once_are_read_as_whole_months(committed_city, ask, monkeypatch):
     city = committed_city
     city.report()

@@ -10,11 +10,11 @@ from geoalchemy2.shape import from_shape, to_shape
 from shapely import box
 from shapely.geometry import MultiPolygon
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from gis.errors import InvalidInput
-from grids import measures
+from grids import atlas, measures
 from grids.acts import tasks, whistles
-from grids.ground import regridding
 from grids.measures import HotspotMetric, Rate, ResponseMetric, TimeKind, Window
 from grids.rules.grading import Grade
 from grids.rules.levels import CODE_LENGTH, GridLevel
@@ -82,6 +82,25 @@ def test_a_rate_has_the_households_below_as_its_denominator(city):
     assert by_code(cells, "denominator")["990101001001"] == 800
     assert by_code(cells, "value")["990101001001"] == pytest.approx(5.0)
     assert by_code(cells, "value")["990101002001"] == 0
+
+
+def test_what_is_usual_is_one_number_for_all_areas_and_periods_of_a_quarter(city):
+    """Twelve cases in sixty days are six a month, of 2,400 households."""
+    city.clock.set(datetime(2026, 5, 1, tzinfo=UTC))
+    for _ in range(12):
+        city.report(code="990101001001001")
+        city.clock.advance(days=5)
+    now = city.clock()
+    households = float(
+        measures.counts(city.session, ALL, window(city, GridLevel.DISTRICT))["households"].sum()
+    )
+    wanted = 6 / households * 1000
+
+    for area, days in (("990101", 30), ("990101002001", 3), ("990101001001001", 30)):
+        asked = window(city, area=area, since=now - timedelta(days=days), until=now)
+        assert measures.usual(city.session, ALL, asked, now=now) == pytest.approx(wanted)
+    quiet = window(city, category="01-002", until=now)
+    assert measures.usual(city.session, ALL, quiet, now=now) is None
 
 
 def test_merged_rejected_and_unplaced_reports_do_not_count(city):
@@ -267,23 +286,48 @@ def test_history_older_than_the_grid_is_drawn_on_the_oldest_grid(city):
 # -- the same by SQL over the rows
 
 
-def by_sql(session, told, *, level, where=None, on=None):
-    """Return code -> n of a window by SQL, where cases count as `grids.ground.regridding` moves them."""
+def cells_by_sql(session, told):
+    """Return the cell that each case of a window counts in by its id, "" for none, as SQL and the atlas tell it."""
     walls = [
         Incident.status.not_in((IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED)),
         Incident.placement != Placement.OUTSIDE,
         Incident.received_at >= told.since,
         Incident.received_at < told.until,
     ]
+    hit = select(Incident.id, Incident.grid_code, func.ST_X(Incident.point), func.ST_Y(Incident.point)).where(
+        *walls
+    )
     if told.edition is None:
-        place = regridding.as_it_was(session, on or told.last_day, walls, where)
+        there = atlas.current(session, on=told.last_day, keep=False)
+        on_it = select(Grid.code).join(Edition).where(atlas.in_force(told.last_day))
+        stays = Incident.grid_code.in_(on_it.where(Grid.level == Edition.leaf_level))
     else:
-        place = regridding.moved_to(session, told.edition, walls)
-    code = func.left(place.code, CODE_LENGTH[level])
-    query = select(code.label("code"), func.count()).select_from(Incident)
-    if place.source is not None:
-        query = query.outerjoin(place.source, place.on)
-    return dict(session.execute(query.where(*walls).group_by("code")).all())
+        there = atlas.of_edition(session, told.edition)
+        theirs, wanted = aliased(Grid), aliased(Grid)
+        same = (
+            select(theirs.id)
+            .join(
+                wanted,
+                (wanted.code == theirs.code) & func.ST_OrderingEquals(wanted.boundary, theirs.boundary),
+            )
+            .where(
+                wanted.edition_id == told.edition,
+                theirs.edition_id == Incident.edition_id,
+                theirs.code == Incident.grid_code,
+            )
+        )
+        stays = (Incident.edition_id == told.edition) | same.exists()
+    cells = {row.id: row.grid_code for row in session.execute(hit.where(stays))}
+    for number, _, lon, lat in session.execute(hit.where(~stays)):
+        at = int(there.locator.locate(np.array([lon]), np.array([lat]))[0])
+        cells[number] = "" if at < 0 else str(there.codes[at])
+    return cells
+
+
+def by_sql(session, told, *, level):
+    """Return code -> n of a window as SQL tells it."""
+    codes = [code[: CODE_LENGTH[level]] for code in cells_by_sql(session, told).values()]
+    return {code: codes.count(code) for code in codes}
 
 
 def divided(city):
@@ -362,6 +406,39 @@ def test_on_whatever_grid_the_counts_are_those_by_sql_at_all_levels(city):
     moved = by_code(measures.counts(city.session, ALL, window(city)), "n")
     assert moved["990101001001003"] > 0
     assert moved["990101001001004"] > 0
+
+
+def test_on_whatever_grid_recurrent_places_lie_in_the_cells_that_sql_says(city):
+    for _ in range(3):
+        for code in CELLS:
+            incident = city.report(code=code, lon=CELLS[code] + 0.008, category="07-001")
+            incident.status, incident.closed_at = (
+                IncidentStatus.CLOSED,
+                city.clock() + timedelta(hours=5),
+            )
+        city.clock.advance(days=3)
+    city.report(category=None)
+    first, second = divided(city)
+    city.session.flush()
+    seen = set()
+
+    for edition in (None, first, second):
+        for area in ("990101", "990101001", "990101002001001"):
+            asked = window(city, GridLevel.BUILDING_GROUP, area, edition=edition)
+            cells = cells_by_sql(city.session, asked)
+            wanted = {}
+            for case in city.session.scalars(select(Incident).where(Incident.category_code == "07-001")):
+                if cells[case.id].startswith(area):  # at each place lie those that hit one cell
+                    wanted.setdefault((cells[case.id], case.grid_code), []).append(case.number)
+            found = measures.recurrences(city.session, ALL, asked)
+            assert sorted((row.grid_code, sorted(row.numbers)) for row in found.itertuples()) == sorted(
+                (cell, sorted(numbers)) for (cell, _), numbers in wanted.items()
+            )
+            assert found["times"].tolist() == [3] * len(wanted)
+            seen |= {cell for cell, _ in wanted}
+
+    assert {"990101001001001", "990101001001004"} <= seen
+    assert measures.recurrences(city.session, ALL, window(city, area="990101009")).empty
 
 
 def test_what_was_late_counts_where_it_became_so(city):

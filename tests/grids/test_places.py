@@ -21,12 +21,14 @@ from grids.places.campaigns import CampaignPlan, Cluster
 from grids.places.ledger import PlaceFilters
 from grids.places.placecase import seat
 from grids.rules.permissions import Role
-from grids.rules.places import PLACE, FoundHow, PhotoSide, PlaceStatus
+from grids.rules.places import CAMPAIGN_ACTS, PLACE, FoundHow, PhotoSide, PlaceStatus
 from grids.tables import (
+    Campaign,
     Edition,
     Grid,
     Incident,
     Message,
+    Person,
     Place,
     PlaceIncident,
     PlaceStep,
@@ -413,7 +415,8 @@ def test_what_is_offered_is_what_the_use_cases_allow(city):
             city.session, place.number, a_photo(), side=PhotoSide.BEFORE, by=by, now=city.clock()
         ),
     }
-    assert {row.action for row in PLACE.transitions if row.roles != {Role.SYSTEM}} == {*tries, "name"}
+    acted = {row.action for row in PLACE.transitions if row.roles != {Role.SYSTEM}} - CAMPAIGN_ACTS
+    assert acted == {*tries, "name"}
     done: set[str] = set()
     for status in PlaceStatus:
         city.session.execute(
@@ -425,6 +428,7 @@ def test_what_is_offered_is_what_the_use_cases_allow(city):
         city.session.expire(place)
         for login, actor in city.people.items():
             offered = acts.actions_on(actor, place, seat(city.session, actor, place.grid_code))
+            assert CAMPAIGN_ACTS.isdisjoint(offered)
             for action, attempt in tries.items():
                 with city.session.begin_nested() as point:
                     try:
@@ -921,6 +925,91 @@ def test_a_campaign_that_does_not_hold(city, changes, numbers, by, code):
             now=city.clock(),
         )  # fmt: skip
     assert refused.value.code == code
+
+
+def a_campaign(city: Any, *places: Place, lead: str = "JJ", by: str = "office") -> Campaign:
+    day = city.clock().date()
+    wanted = CampaignPlan("停车整治", "990101001", "少", lead, day, day + timedelta(days=9))
+    return campaigns.begin(
+        city.session, wanted, places=[place.number for place in places], by=city[by], now=city.clock()
+    )
+
+
+def told(city: Any, template: str) -> dict[str, int]:
+    """Return who was told how many points are theirs, by login."""
+    rows = city.session.execute(
+        select(Person.login, Message.facts["count"].as_integer())
+        .join(Person, Person.id == Message.person_id)
+        .where(Message.template == template)
+    ).all()
+    assert len(rows) == len({row[0] for row in rows})  # each once
+    return {login.lower(): count for login, count in rows}
+
+
+def test_a_campaign_stands_in_the_history_of_its_places_from_its_beginning_to_its_end(city):
+    place = found(city)
+
+    campaign = a_campaign(city, place)
+    city.clock.advance(days=3)
+    campaigns.end(city.session, campaign.number, result="秩序好转", by=city["office"], now=city.clock())
+
+    shown = ledger.show_place(city.session, city["leader"], place.number, now=city.clock())
+    begun, ended = shown.steps[-2:]
+    assert [(one.row, one.action) for one in (begun, ended)] == [
+        ("P10", "begin_campaign"),
+        ("P10", "end_campaign"),
+    ]
+    assert begun.payload == {"campaign": campaign.number, "name": "停车整治"}
+    assert ended.payload["result"] == "秩序好转"
+    assert begun.actor_id == city["office"].person_id
+    assert place.status is _S.SUSPECTED
+    assert audit.verify_places(city.session).broken == {}
+
+
+def test_who_leads_a_campaign_or_a_place_of_it_hears_of_it_once(city):
+    thrice(city)
+    thrice(city, category=WATER, north_m=60)
+    thrice(city, north_m=200)
+    finding.find(city.session, DISTRICT, city.clock())
+    places = city.session.scalars(select(Place).order_by(Place.id)).all()
+    parking = [place for place in places if place.category_code == PARKING]
+    acts.confirm(city.session, parking[0].number, by=city["leader"], now=city.clock())
+    acts.plan(city.session, parking[0].number, a_plan(city, lead="CG", cooperating=()), by=city["office"],
+              now=city.clock())  # fmt: skip
+
+    campaign = a_campaign(city, *parking, lead="JJ")
+
+    begun = told(city, "place.campaign_begun")
+    assert begun["jj"] == len(parking) == 2
+    assert begun["cg"] == 1
+    assert begun["leader"] == 1  # the other has no lead yet: who answers for it
+    assert "office" not in begun  # who began it knows
+    campaigns.end(city.session, campaign.number, result="少了", by=city["office"], now=city.clock())
+    assert told(city, "place.campaign_ended") == begun
+
+
+def test_the_department_that_leads_a_campaign_sees_it_and_its_places_while_it_runs(city):
+    place = found(city)
+    campaign = a_campaign(city, place)
+
+    for login, seen in (("JJ", True), ("CG", False)):
+        rows, _ = campaigns.find_campaigns(city.session, city[login].scope)
+        assert (campaign in rows) is seen
+    shown = campaigns.show_campaign(city.session, city["JJ"], campaign.number, now=city.clock())
+    assert [row.place.number for row in shown.places] == [place.number]
+    assert ledger.show_place(city.session, city["JJ"], place.number, now=city.clock()).actions == ()
+
+
+def test_a_place_that_was_cured_meanwhile_still_hears_the_end_of_its_campaign(city):
+    place = treated(city)
+    campaign = a_campaign(city, place)
+    city.clock.advance(days=91)
+    assert a_night(city).cured == 1
+
+    campaigns.end(city.session, campaign.number, result="好", by=city["office"], now=city.clock())
+
+    assert steps(city, place)[-3:] == ["begin_campaign", "cure", "end_campaign"]
+    assert place.status is _S.CURED
 
 
 # -- the chain, the grid, races

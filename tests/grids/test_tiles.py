@@ -284,3 +284,34 @@ def test_a_tile_made_twice_is_the_same_to_the_last_byte(scattered):
         scattered.session, tile, on=TODAY
     )
     assert len({tiles.incident_tile(scattered.session, scope, tile, Filters()) for _ in range(3)}) == 1
+
+
+def test_a_published_grid_is_drawn_once_and_a_draft_each_time(committed_city, monkeypatch):
+    committed_city.session.commit()
+    tile = tile_of(117.03, 36.01, 12)
+    asked = []
+    drawn = tiles.drawn_grid
+    monkeypatch.setattr(tiles, "drawn_grid", lambda *about: asked.append(about[1]) or drawn(*about))
+
+    first, again = (tiles.grid_tile(committed_city.session, tile, on=TODAY) for _ in range(2))
+
+    assert first == again != b""
+    assert asked == [tile]
+    edition = committed_city.session.scalars(select(Edition)).one()
+    edition.status = EditionStatus.DRAFT
+    committed_city.session.commit()
+    for _ in range(2):
+        assert tiles.grid_tile(committed_city.session, tile, edition_id=edition.id, on=TODAY) == first
+    assert len(asked) == 3
+
+
+def test_what_a_transaction_has_written_is_drawn_for_it_alone(city, tmp_path):
+    tile = tile_of(117.03, 36.01, 12)
+    before = tiles.grid_tile(city.session, tile, on=TODAY)
+    city.session.scalars(select(Grid).where(Grid.code == "990101001")).one().name = "新名"
+    city.session.flush()
+
+    now = tiles.grid_tile(city.session, tile, level=GridLevel.TOWN, on=TODAY)
+
+    assert "新名" in read(tmp_path, now, "grids")["name"].tolist()
+    assert tiles.grid_tile(city.session, tile, on=TODAY) == before

@@ -36,6 +36,7 @@ class Town:
     database: Database
     facts: demo.DemoFacts
     now: datetime = AFTERNOON
+    signed_in: dict[tuple[str, str], Any] = field(default_factory=dict)  # login, language: cookies
 
     def clock(self) -> datetime:
         return self.now
@@ -106,6 +107,21 @@ class Visitor:
         for frame in self.page.frames[1:]:
             frame.wait_for_selector('[data-ready="yes"]', timeout=15_000)
 
+    def click_area(self) -> None:
+        """Click the first area of the map on the page, as people do: they point at it and read its facts first.
+
+        A frame that is ready, and not on the screen yet, loses what is done in it: so one points until it answers.
+        """
+        frame = self.page.frame_locator("iframe")
+        area, facts = frame.locator("path.leaflet-interactive").first, frame.locator(".gw-tip")
+        for _ in range(50):
+            area.hover()
+            if facts.count():
+                break
+            self.page.mouse.move(1, 1)
+            self.page.wait_for_timeout(100)
+        area.click()
+
     def act(self, act: str, within: str = "main", **fields: str) -> None:
         """Do one of the acts that a page offers: open its form where it is closed, fill it in, send it."""
         form = self.page.locator(f'{within} form[action$="/{act}"]').first
@@ -152,7 +168,7 @@ def visiting(
     accuracy: float = 9,
     scripts: bool = True,
 ) -> Iterator[Visitor]:
-    """Sign in through the form and look around; at the end the browser must have had nothing to complain of."""
+    """Sign in and look around; at the end the browser must have had nothing to complain of."""
     width, height = SIZES[size]
     place = {"longitude": at[0], "latitude": at[1], "accuracy": accuracy} if at else None
     context = chromium.new_context(
@@ -172,17 +188,36 @@ def visiting(
     visitor.page.on(
         "request", lambda call: None if call.url.startswith(ours) else note(f"foreign {call.url}")
     )
+    waiting: list[Any] = []
+    visitor.page.on("request", lambda call: waiting.append(call))
+    for ended in ("requestfinished", "requestfailed"):
+        visitor.page.on(ended, lambda call: waiting.remove(call) if call in waiting else None)
     try:
         if login is not None:
-            visitor.page.goto(f"{town.address}/login?next=/home&lang={language}")
-            visitor.page.fill("#login-login", login)
-            visitor.page.fill("#login-password", demo.PASSWORD)
-            visitor.page.click("main form button")
-            visitor.page.wait_for_url("**/home")
+            _sign_in(visitor.page, town, login, language)
         yield visitor
         assert visitor.complaints == [], visitor.complaints
+    except Exception as error:
+        error.add_note(f"at {visitor.page.url}, waiting for {[call.url for call in waiting]}")
+        error.add_note(f"the browser complained of {visitor.complaints}")
+        raise
     finally:
         context.close()
+
+
+def _sign_in(page: Any, town: Town, login: str, language: str) -> None:
+    """Come in as one of the logins: through the form, and later as somebody who has stayed signed in."""
+    if kept := town.signed_in.get((login, language)):
+        page.context.add_cookies(kept)
+        page.goto(f"{town.address}/home")
+        if page.url == f"{town.address}/home":
+            return
+    page.goto(f"{town.address}/login?next=/home&lang={language}")
+    page.fill("#login-login", login)
+    page.fill("#login-password", demo.PASSWORD)
+    page.click("main form button")
+    page.wait_for_url("**/home")
+    town.signed_in[login, language] = page.context.cookies()
 
 
 def report_on_the_map(

@@ -31,9 +31,9 @@ _browsing = _load("browsing")
 
 
 @pytest.fixture(scope="module")
-def town(make_database: Callable[[], str]) -> Iterator[Any]:
+def town(made_up: Callable[..., Any]) -> Iterator[Any]:
     """The smallest made-up district behind a server on a free port."""
-    with _browsing.open_town(make_database()) as opened:
+    with _browsing.open_town(*made_up(_browsing.AFTERNOON)) as opened:
         yield opened
 
 

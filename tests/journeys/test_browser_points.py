@@ -167,3 +167,37 @@ def test_a_row_and_its_sign_on_the_map_belong_together(town: Town, chromium: Any
         assert row.get_attribute("aria-current") == "true"
         leader.page.locator(".spot-card a").click()
         leader.page.wait_for_url(f"**/points/{number}")
+
+
+def test_places_at_one_spot_are_one_sign_that_lists_them(town: Town, chromium: Any) -> None:
+    at = town.inside("worker")
+    with visiting(chromium, town, "leader", at=at) as leader:
+        for category in ("02-001", "06-001", "01-006"):
+            leader.open(
+                f"/points/new?category={category}&lon={at[0]:.6f}&lat={at[1]:.6f}&name=后巷{category}"
+            )
+            with leader.page.expect_response("**/points"):
+                leader.page.locator("form#name button.full").click()
+        leader.open("/home")
+        leader.complaints.clear()  # of a place that is there already
+        leader.open("/points?kind=other")
+        leader.page.locator(".spot-several").last.wait_for()
+
+        for _ in range(12):  # nearer, as long as that parts others from them
+            leader.page.locator(".spot-several").last.click()
+            leader.page.wait_for_timeout(500)
+            if leader.page.locator(".spot-line").count():
+                break
+        lines = leader.page.locator(".spot-line")
+        names = [text.split("\n")[-1] for text in lines.all_inner_texts()]
+        assert len(names) > 1
+        lines.last.click()
+        card = leader.page.locator(".spot-card", has=leader.page.locator("a"))
+        card.wait_for()
+
+        assert names[-1] in card.inner_text()
+        number = str(card.locator("a").get_attribute("href")).removeprefix("/points/")
+        row = leader.page.locator(f'[data-spot="{number}"]')
+        assert row.get_attribute("aria-current") == "true"
+        row.hover()
+        assert leader.page.locator(".spot-lit .spot-several").count() == 1

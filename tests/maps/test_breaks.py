@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from maps.breaks import RATE_BREAKS, TIME_BREAKS, count_breaks
+from maps.breaks import RATE_BREAKS, TIME_BREAKS, WORKING_DAY, count_breaks, time_breaks
 from maps.palette import classify
 
 LEVELS = ("district", "town", "community", "building_group")
@@ -38,9 +38,44 @@ def test_a_colour_stands_for_the_same_numbers_in_every_area_and_grows_with_the_p
     assert count_breaks(indicator, level, days) == edges
 
 
-@pytest.mark.parametrize("edges", [*TIME_BREAKS.values(), *RATE_BREAKS.values()])
-def test_breaks_of_times_and_shares_are_steps(edges):
+@pytest.mark.parametrize(
+    ("usual", "edges"),
+    [
+        (None, (1, 2, 4)),
+        (0.0, (1, 2, 4)),  # nothing has happened yet
+        (1.3, (1, 2, 4)),  # a district whose year was published
+        (2.0, (1, 2, 4)),
+        (2.3, (2, 4, 8)),
+        (8.2, (5, 10, 20)),
+        (97, (50, 100, 200)),  # a county-level city where everything is reported
+        (0.02, (0.01, 0.02, 0.04)),  # one category
+    ],
+)
+def test_breaks_lie_round_what_is_usual_in_the_year(usual, edges):
+    assert count_breaks("per_1000_households", "town", 30, usual=usual) == edges
+
+
+def test_counts_of_a_rare_category_still_tell_one_from_none():
+    assert count_breaks("count", "building_group", 30, usual=0.02) == (2, 3, 4)
+
+
+@pytest.mark.parametrize("edges", RATE_BREAKS.values())
+def test_breaks_of_shares_are_steps(edges):
     assert len(classify([1.0], whole=False, breaks=edges)) == len(edges) + 1
+
+
+@pytest.mark.parametrize("working", [False, True])
+@pytest.mark.parametrize("statistic", TIME_BREAKS)
+@pytest.mark.parametrize("step", ["accept", "respond", "arrive", "handle"])
+def test_breaks_of_times_are_steps_by_both_clocks(step, statistic, working):
+    edges = time_breaks(step, statistic, working=working)
+
+    assert len(classify([1.0], whole=False, breaks=edges)) == len(edges) + 1
+
+
+def test_eight_hours_and_a_day_are_one_working_day():
+    assert time_breaks("accept", "p90", working=True) == (30, 120, WORKING_DAY)
+    assert time_breaks("handle", "median", working=True) == (240, WORKING_DAY, 3 * WORKING_DAY)
 
 
 def test_zero_has_a_step_of_its_own_with_fixed_breaks():

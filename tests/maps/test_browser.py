@@ -252,6 +252,66 @@ def test_a_district_of_727_grids_is_there_at_once(make_cells, words, now, assets
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.parametrize(("width", "touch"), [(1200, False), (390, True)])
+def test_a_whole_city_is_one_drawing_whose_grids_answer_the_pointer(
+    make_cells, words, now, assets, show, width, touch
+):
+    cells = make_cells(2100)
+    cells.loc[cells.index[:700], "value"] = np.nan
+    m = hotspot_map(
+        cells.drop(columns="hot"),
+        "per_1000_households",
+        level="building_group",
+        period=PERIOD,
+        list_url="/dispatch?area={code}",
+        words=words,
+        as_of=now,
+    )
+    seen = show(page(m, assets, nonce="n0nce"), width=width, height=844, touch=touch)
+
+    assert seen.page.locator("path.leaflet-interactive").count() == 0
+    assert seen.page.locator(".leaflet-overlay-pane canvas").count() == 1
+    fills = seen.page.evaluate(
+        """() => { const all = {}; map_grid.eachLayer((one) => { if (!one.gwRow) return;
+          const fill = one.options.fillColor, kind = fill instanceof CanvasPattern ? "pattern" : "plain";
+          const said = one.gwRow[6] < 0 || one.gwRow[7] & 1 ? "pattern" : "plain";
+          if (kind !== said) throw new Error(one.gwRow[0]);
+          all[kind] = (all[kind] || 0) + 1; }); return all; }"""
+    )
+    assert fills["pattern"] >= 700
+    assert sum(fills.values()) == 2100
+    middle, name = seen.page.evaluate(
+        """() => { let best = null; map_grid.eachLayer((one) => {
+          if (one.gwRow && (!best || one.gwRow[5][2] > best[5][2])) best = one.gwRow; });
+          map_grid.setView([best[5][1] / 1e6, best[5][0] / 1e6], 16, {animate: false});
+          const at = map_grid.latLngToContainerPoint([best[5][1] / 1e6, best[5][0] / 1e6]);
+          return [[at.x, at.y], best[1]]; }"""
+    )
+    if touch:
+        seen.page.touchscreen.tap(*middle)
+        expect(seen.page.locator(".gw-card h2")).to_have_text(name)
+    else:
+        seen.page.mouse.move(middle[0] - 40, middle[1])
+        seen.page.mouse.move(*middle)
+        expect(seen.page.locator(".gw-tip h2")).to_have_text(name)
+    assert seen.complaints == []
+
+
+def test_a_recurrent_place_leads_where_its_words_say(make_cells, make_places, words, assets, show):
+    places = make_places(
+        SPOTS[:1], url="/points/new?category=07-001&lon=117.65&lat=36.15", url_text="Put it into the ledger"
+    )
+    seen = show(
+        page(recurrence_map(places, make_cells(12), period=PERIOD, words=words), assets, nonce="n0nce")
+    )
+
+    seen.page.locator(".gw-mark").click()
+
+    link = seen.page.locator(".gw-card a")
+    assert link.text_content() == "Put it into the ledger"
+    assert link.get_attribute("href") == "/points/new?category=07-001&lon=117.65&lat=36.15"
+
+
 @pytest.fixture
 def timed(make_cells, words, now):
     """A map of 60 cells with 20 weeks, each case of a cell in a week of its own."""

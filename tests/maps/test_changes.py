@@ -45,8 +45,23 @@ def test_both_periods_both_numbers_and_what_they_stand_on_are_said(draw):
     assert rows(m)[4][8] == ["15", "3", "▲ +12", "15 / 3", ""]
     assert m.drawing.legend[0]["title"] == "Unit: Number of cases; n = 90, before 90"
     texts = [item["text"] for item in m.drawing.legend[0]["items"]]
-    assert texts[:5] == ["▼ ≤ −12", "▼ −12 – 0", "= 0", "▲ 0 – +12", "▲ ≥ +12"]
+    assert texts[:5] == ["▼ ≤ −12", "▼ −11 – −1", "= 0", "▲ +1 – +11", "▲ ≥ +12"]
     assert "No data" in texts
+
+
+def test_a_change_of_one_case_is_never_a_strong_one(draw, cells, words):
+    ones = cells.head(4).assign(n=5, value=5.0, n_before=4, value_before=4.0, change=[1.0, -1.0, 1.0, 0.0])
+
+    m = change_map(ones, indicator="x", level="town", period=NOW_, before=BEFORE, words=words)
+
+    assert [row[6] for row in rows(m)] == [3, 1, 3, 2]
+    assert [item["text"] for item in m.drawing.legend[0]["items"]][:5] == [
+        "▼ ≤ −2",
+        "▼ −1",
+        "= 0",
+        "▲ +1",
+        "▲ ≥ +2",
+    ]
 
 
 def test_a_change_that_stands_on_few_cases_in_either_period_is_dotted(draw):

@@ -29,6 +29,11 @@ HOSTILE = [
     "{{ 7 * 7 }}{% raw %}{0.__class__}",
 ]
 
+THE_ONLY_CARD_SAYS = """text => {
+  const cards = document.querySelectorAll(".leaflet-popup .gw-card");
+  return cards.length === 1 && cards[0].textContent.includes(text);
+}"""
+
 
 def fault(kind="overlap", at=(117.65, 36.15), size=0.001, **changes):
     """Return one row of the faults: a square of `size` degrees, or a fault without a place."""
@@ -324,9 +329,9 @@ def test_what_files_say_is_shown_and_never_run(make_cells, words, assets, show):
     shown = [seen.page.locator(".gw-legend-body").text_content()]
     for place in range(len(HOSTILE)):
         seen.page.locator("button.gw-fault").nth(place).click()
-        seen.page.locator(".leaflet-popup .gw-card").wait_for()
-        seen.page.wait_for_timeout(1200)
+        seen.page.wait_for_function(THE_ONLY_CARD_SAYS, arg=HOSTILE[place])  # the card before goes slowly
         shown.append(seen.page.locator(".leaflet-popup .gw-card").text_content())
+    seen.page.wait_for_timeout(1200)  # whatever would run has run by now
 
     assert [text for text, said in zip(HOSTILE, shown[1:], strict=True) if text not in said] == []
     assert [text for text in HOSTILE if text not in shown[0]] == []

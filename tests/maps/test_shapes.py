@@ -6,6 +6,7 @@ import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
+from benchmarks.tessellation import tessellation
 from gis.errors import InvalidGeometry, InvalidInput, UnknownFrame
 from maps.shapes import bounds_of, checked, joint_outline, label_spots, outline, points, simplified
 
@@ -94,6 +95,22 @@ def test_a_city_of_fine_outlines_is_thinned_to_what_a_browser_can_take(mismatch)
     assert shapely.get_num_coordinates(shapes).sum() <= 24_000
     assert all(shape.is_valid for shape in shapes)
     assert shapely.area(shapes) == pytest.approx(shapely.area(strips), rel=0.001)
+
+
+def test_a_whole_city_is_thinned_to_the_pixels_of_its_first_view():
+    metres = tessellation(2_100, width=40_000, halvings=3, uneven=True)
+    cells = frame(*shapely.transform(metres, lambda xy: xy / (90_000, 111_000) + (117.2, 36.0)))
+    pixel = np.ptp(cells.total_bounds.reshape(2, 2), axis=0).max() / 3_000
+
+    (shapes,) = simplified(cells)
+
+    assert shapely.get_num_coordinates(shapes).sum() < 0.5 * shapely.get_num_coordinates(cells.geometry).sum()
+    away = shapely.hausdorff_distance(shapes, cells.geometry.to_numpy())
+    assert np.quantile(away, 0.95) < 2 * pixel
+    assert shapely.coverage_is_valid(shapes)
+    drawn = [read_back(outline(shape)) for shape in shapes]
+    whole = shapely.union_all(drawn)
+    assert sum(shape.area for shape in drawn) == pytest.approx(whole.area, rel=1e-9)
 
 
 def test_the_line_round_a_group_leaves_out_the_edges_between():

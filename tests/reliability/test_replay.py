@@ -19,16 +19,18 @@ from grids.tables import Incident, Trace
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(1800)]
 
+NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+
 
 @pytest.fixture(scope="module")
-def demo_engine(make_database: Any, soak: bool) -> Iterator[Engine]:
+def demo_engine(made_up: Any, make_database: Any, soak: bool) -> Iterator[Engine]:
     """A made-up district with a year of cases."""
     from api.database import make_engine
 
-    engine = make_engine(make_database())
-    scale = demo.Scale.DISTRICT if soak else demo.Scale.TINY
-    with Session(engine) as session, session.begin():
-        demo.make(session, scale=scale, seed=1, now=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+    engine = make_engine(make_database() if soak else made_up(NOW)[0])
+    if soak:
+        with Session(engine) as session, session.begin():
+            demo.make(session, scale=demo.Scale.DISTRICT, seed=1, now=NOW)
     yield engine
     engine.dispose()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -24,13 +25,17 @@ ALL = Scope(everything=True)
 
 
 @pytest.fixture(scope="module", params=["tiny", pytest.param("district", marks=pytest.mark.soak)])
-def made(request: pytest.FixtureRequest, make_database: Callable[[], str]) -> Iterator[Session]:
+def made(
+    request: pytest.FixtureRequest, made_up: Callable[..., Any], make_database: Callable[[], str]
+) -> Iterator[Session]:
     from api.database import make_engine
 
-    engine = make_engine(make_database())
+    tiny = request.param == "tiny"
+    engine = make_engine(made_up(NOW)[0] if tiny else make_database())
     with Session(engine) as session:
-        demo.make(session, scale=demo.Scale(request.param), seed=1, now=NOW)
-        session.commit()
+        if not tiny:
+            demo.make(session, scale=demo.Scale(request.param), seed=1, now=NOW)
+            session.commit()
         yield session
     engine.dispose()
 

@@ -50,6 +50,23 @@ def found(told: list[Told], **rule: float) -> list[DefaultPoint]:
     )
 
 
+def test_addresses_are_asked_once_and_of_those_alone_that_they_can_decide_about() -> None:
+    lon, lat, category, day, address = zip(
+        *neighbours(2), *here(60, addresses=tuple(f"road {n}" for n in range(9))), strict=True
+    )
+    asked = []
+
+    def addresses(places: np.ndarray) -> list[str]:
+        asked.append(sorted(places.tolist()))
+        return [address[place] for place in places.tolist()]
+
+    points = find_default_points(np.array(lon), np.array(lat), category, START + np.array(day), addresses)
+
+    assert points == found(list(zip(lon, lat, category, day, address, strict=True)))
+    assert points[0].addresses == 9
+    assert asked == [list(range(24, 84))]
+
+
 def test_a_city_hall_that_holds_a_bit_of_everything_is_a_default_point() -> None:
     (point,) = found(neighbours(2) + here(60))
 

@@ -22,7 +22,7 @@ MACHINES: list[tuple[Machine[Any], type[StrEnum], set[str]]] = [
     (WHISTLE, WhistleStatus, {f"W{n}" for n in range(1, 10)} | {"I5", "I13", "T6", "T12"}),
     (TASK, TaskStatus, {f"T{n}" for n in range(1, 14)} | {"W7", "I8"}),
     (DISPUTE, DisputeStatus, {f"D{n}" for n in range(1, 11)}),
-    (PLACE, PlaceStatus, {f"P{n}" for n in range(1, 10)}),
+    (PLACE, PlaceStatus, {f"P{n}" for n in range(1, 11)}),
 ]
 ENDS: tuple[StrEnum, ...] = (  # no set: members of two enums with one code are equal
     IncidentStatus.REJECTED,

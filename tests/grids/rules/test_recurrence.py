@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gis.errors import InvalidInput
+from grids.rules import recurrence
 from grids.rules.recurrence import RecurrenceKind, RecurrentPoint, find_recurrences
 
 PARKING, WATER, FRAUD = "07-001", "01-002", "11-002"
@@ -280,3 +281,18 @@ def test_an_incident_without_place_or_time_is_refused_by_its_position(
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(InvalidInput, match="different lengths"):
         find_recurrences(np.zeros(2), np.zeros(3), moments([0, 1]), [PARKING] * 2, RADII)
+
+
+@pytest.mark.parametrize("limit", ["_KEPT", "_AT_ONCE"])
+def test_where_memory_is_short_the_places_are_the_same(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(4)
+    happenings = [
+        (chance.randrange(0, 900, 20), chance.randrange(0, 900, 20), chance.uniform(0, 300), category)
+        for category in (PARKING, WATER, "02-001")
+        for _ in range(250)
+    ]
+    roomy = found(happenings)
+    monkeypatch.setattr(recurrence, limit, 1)
+
+    assert found(happenings) == roomy
+    assert len(roomy) > 20

@@ -21,12 +21,21 @@ def test_a_filled_stencil_is_the_canonical_text(first: str, second: str | int | 
 
     stencil = Stencil(value(mark("one"), mark("two")))
 
-    filled = stencil.filled({"one": as_json(first), "two": as_json(second), "other": "1"})
+    filled, swapped = stencil.filled(
+        {"one": [as_json(first), "null"], "two": [as_json(second), as_json(first)], "other": ["1"]}
+    )
 
     assert filled.encode() == canonical(value(first, second))
     assert json.loads(filled) == value(first, second)
+    assert swapped.encode() == canonical(value(None, first))
 
 
 def test_a_place_that_nobody_fills_is_an_error() -> None:
     with pytest.raises(KeyError):
         Stencil([mark("one")]).filled({})
+
+
+@pytest.mark.parametrize("value", [["nothing open"], [mark("one"), mark("two")]])
+def test_how_many_rows_there_are_is_never_guessed(value: list[str]) -> None:
+    with pytest.raises(ValueError):
+        Stencil(value).filled({"one": ["1"], "two": ["1", "2"]})

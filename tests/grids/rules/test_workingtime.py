@@ -9,7 +9,7 @@ import pytest
 
 from gis.errors import Unavailable
 from grids.rules.calendar import WorkCalendar
-from grids.rules.workingtime import working_minutes
+from grids.rules.workingtime import working_micros
 
 FIRST = date(2026, 1, 1)
 # weekends are free, and so is a week in February; one Saturday is worked for it
@@ -18,6 +18,7 @@ DAYS = {
     for day in (FIRST + timedelta(days=number) for number in range(120))
 }
 CALENDAR = WorkCalendar(DAYS)
+MINUTE = 60_000_000
 
 
 def moments(*given: datetime) -> np.ndarray:
@@ -30,10 +31,10 @@ def test_many_pairs_give_what_each_gives_by_itself() -> None:
     starts = [base + timedelta(microseconds=int(random.integers(0, 80 * 86_400_000_000))) for _ in range(500)]
     ends = [start + timedelta(microseconds=int(random.integers(0, 30 * 86_400_000_000))) for start in starts]
 
-    found = working_minutes(CALENDAR, moments(*starts), moments(*ends))
+    found = working_micros(CALENDAR, moments(*starts), moments(*ends))
 
     alone = [CALENDAR.working_time(start, end) for start, end in zip(starts, ends, strict=True)]
-    assert found.tolist() == [one / timedelta(minutes=1) for one in alone]
+    assert found.tolist() == [one // timedelta(microseconds=1) for one in alone]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,9 @@ def test_many_pairs_give_what_each_gives_by_itself() -> None:
     ],
 )
 def test_a_pair_counts_office_hours_alone(start: str, end: str, minutes: float) -> None:
-    found = working_minutes(CALENDAR, np.array([start], "datetime64[us]"), np.array([end], "datetime64[us]"))
+    found = working_micros(CALENDAR, np.array([start], "datetime64[us]"), np.array([end], "datetime64[us]"))
 
-    assert found.tolist() == [minutes]
+    assert found.tolist() == [minutes * MINUTE]
 
 
 def test_a_day_that_the_calendar_does_not_know_is_not_guessed() -> None:
@@ -59,13 +60,11 @@ def test_a_day_that_the_calendar_does_not_know_is_not_guessed() -> None:
     beyond = (moments(datetime(2026, 4, 29, 3, tzinfo=UTC)), moments(datetime(2026, 5, 2, 3, tzinfo=UTC)))
 
     with pytest.raises(Unavailable) as refusal:
-        working_minutes(
-            CALENDAR, np.concatenate([known[0], beyond[0]]), np.concatenate([known[1], beyond[1]])
-        )
+        working_micros(CALENDAR, np.concatenate([known[0], beyond[0]]), np.concatenate([known[1], beyond[1]]))
 
     assert refusal.value.facts["day"] == "2026-05-01"
-    assert working_minutes(CALENDAR, *known).tolist() == [450.0]
+    assert working_micros(CALENDAR, *known).tolist() == [450 * MINUTE]
 
 
 def test_no_pairs_need_no_calendar() -> None:
-    assert working_minutes(WorkCalendar({}), moments(), moments()).tolist() == []
+    assert working_micros(WorkCalendar({}), moments(), moments()).tolist() == []
