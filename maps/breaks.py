@@ -46,12 +46,14 @@ TIME_BREAKS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
             5 * _DAY,
             15 * _DAY,
         ),  # urgent, ordinary, difficult matters; the longest limit
+        "close": (_DAY, 3 * _DAY, 7 * _DAY, 20 * _DAY),  # as handling, with verification and callback
     },
     "median": {
         "accept": (5, 10, 30, 120),
         "respond": (10, 20, 30, 60),
         "arrive": (5, 15, 30, 60),
         "handle": (240, 480, _DAY, 3 * _DAY),
+        "close": (480, _DAY, 3 * _DAY, 7 * _DAY),
     },
 }
 """Minutes, by statistic and step. A limit is what nearly all keep, so half are done long before it: the ninetieth

@@ -32,7 +32,7 @@ __all__ = [
     "time_writer",
 ]
 
-Step = Literal["accept", "respond", "arrive", "handle"]
+Step = Literal["accept", "respond", "arrive", "handle", "close"]
 Statistic = Literal["median", "p90", "overdue"]
 Rate = Literal["overdue", "on_time", "rework", "returned", "reopened"]
 
@@ -77,7 +77,7 @@ def response_map(
         overdue_share  float from 0 to 1, share of the n that came after their limit, NaN where n is 0
         open           int, how many of the n still run (may be absent)
     step : accept (reported to accepted), respond (issued to answered), arrive (appointed, else issued, to
-        checked in) or handle (accepted to the completion that was accepted).
+        checked in), handle (accepted to the completion that was accepted) or close (reported to closed).
     statistic : what is coloured: the median, the ninetieth percentile or the share overdue.
     working : minutes are those of working hours; natural time otherwise.
     method, breaks : as for `maps.hotspot_map`; breaks in minutes, or shares.
@@ -88,7 +88,7 @@ def response_map(
     if step not in names:
         raise InvalidInput(
             "unknown_step",
-            f"step {step!r} is not known; use accept, respond, arrive or handle",
+            f"step {step!r} is not known; use accept, respond, arrive, handle or close",
             field="step",
             got=step,
             wanted=sorted(names),
@@ -210,6 +210,7 @@ def step_rules(words: Words) -> Mapping[str, str]:
         "respond": words("From the call to the answer."),
         "arrive": words("From the appointed time, or else the call, to the check-in."),
         "handle": words("From acceptance to the completion that was accepted."),
+        "close": words("From the report to the closing."),
     }
 
 
@@ -271,6 +272,11 @@ def step_names(words: Words) -> Mapping[str, tuple[str, str, str]]:
         "handle": (
             words("Time to handle, median"),
             words("Time to handle, P90"),
+            words("Handled late, share"),
+        ),
+        "close": (
+            words("Time to close, median"),
+            words("Time to close, P90"),
             words("Handled late, share"),
         ),
     }

@@ -127,7 +127,7 @@ def responses(
     metric: Annotated[
         str,
         typer.Option(
-            help="accept, respond, arrive or handle; or overdue, on_time, rework, returned or reopened."
+            help="accept, respond, arrive, handle or close; or overdue, on_time, rework, returned or reopened."
         ),
     ] = "handle",
     stat: Annotated[str, typer.Option(help="Of a time: median, p90 or overdue.")] = "median",

@@ -35,7 +35,7 @@ router = APIRouter(prefix="/maps", tags=["maps"], default_response_class=HTMLRes
 
 ANSWERS = answers(404, 422, 503)
 
-_STEPS = "accept, respond, arrive or handle; or a rate: overdue, on_time, rework, returned or reopened"
+_STEPS = "accept, respond, arrive, handle or close; or a rate: overdue, on_time, rework, returned or reopened"
 _Day = Annotated[str | None, Query(max_length=10, description="a day, such as 2026-11-21")]
 
 

@@ -44,6 +44,7 @@ class ResponseMetric(StrEnum):
     RESPOND = "respond"  # task issued to the department's answer
     ARRIVE = "arrive"  # appointed time, or else the issue, to check-in
     HANDLE = "handle"  # acceptance to the completion that was accepted
+    CLOSE = "close"  # report to closing: how long who reported it waited in all
 
 
 class TimeKind(StrEnum):
@@ -74,6 +75,7 @@ class Figure(StrEnum):
     RESPOND = "respond"
     ARRIVE = "arrive"
     HANDLE = "handle"
+    CLOSE = "close"
     WORKING = "working"
     OVERDUE = "overdue"
     ON_TIME = "on_time"

@@ -56,11 +56,12 @@ def spans(taken: Taken, metric: ResponseMetric, now: int) -> Spans:
 
     ACCEPT : report to acceptance, late after a day. RESPOND : issue of the part to the department's answer, late after
     its own limit. ARRIVE : the appointed time, or else the issue, to the check-in, late after the grace of the case.
-    HANDLE : acceptance to the result that stands, late by the due moment that is judged.
+    HANDLE : acceptance to the result that stands, late by the due moment that is judged. CLOSE : report to closing, of
+    the last round; late as handling is, so never for an imported case, of whose limits nobody knows.
 
     A part that was let go before the step came is in no time. A case that waits, suspended or on the ledger, or was
-    closed from the ledger, is in no time of handling: those are listed apart (`grids.ledger`). One that was closed
-    without ever having been accepted here is an imported case, of which nobody knows when it was.
+    closed from the ledger, is in no time of handling or closing: those are listed apart (`grids.ledger`). One that was
+    closed without ever having been accepted here is an imported case: of those only receipt and closing are known.
     """
     if metric in (ResponseMetric.RESPOND, ResponseMetric.ARRIVE):
         return _of_tasks(taken, metric, now)
@@ -71,6 +72,11 @@ def spans(taken: Taken, metric: ResponseMetric, now: int) -> Spans:
         started &= (end != MISSING) | _is(taken.case("status"), OPEN_STATUSES, STATUSES)
         late = np.where(end == MISSING, now, end) - received > _DAY
         start = received
+    elif metric is ResponseMetric.CLOSE:
+        runs = _is(taken.case("status"), OPEN_STATUSES, STATUSES)
+        start, end = received, np.where(runs, MISSING, taken.case("closed"))
+        started = (start <= now) & (runs | (end != MISSING)) & in_the_rate(taken)
+        late = overdue(taken, now)
     else:
         start, end = accepted, taken.case("resolved")
         started = (start != MISSING) & (start <= now) & in_the_rate(taken)

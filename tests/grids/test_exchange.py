@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import math
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,6 +197,20 @@ def test_a_case_that_was_closed_elsewhere_does_not_count_as_waiting_here(city, b
 
     assert cells[["n", "open"]].sum().tolist() == [1, 1]
     assert counted["n"].sum() == 2
+
+
+def test_the_time_from_receipt_to_closing_is_known_of_a_history_and_open_cases_count_in_it(city, bring):
+    bring({}, {"id": "A2", "closed": "2026-05-01 10:00:00"}, {"id": "A3", "closed": ""})
+    month = Window(
+        "990101", GridLevel.DISTRICT, datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    )
+
+    [cell] = responses(city.session, SYSTEM.scope, month, ResponseMetric.CLOSE, now=city.clock()).itertuples()
+
+    assert (cell.n, cell.open, cell.overdue_share) == (3, 1, 0.0)
+    # two hours, a day and an hour and a half, and one that has run longer than both
+    assert cell.value == 25.5 * 60
+    assert math.isnan(cell.p90)
 
 
 def test_the_same_file_again_adds_nothing(city, bring):

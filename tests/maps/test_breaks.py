@@ -66,7 +66,7 @@ def test_breaks_of_shares_are_steps(edges):
 
 @pytest.mark.parametrize("working", [False, True])
 @pytest.mark.parametrize("statistic", TIME_BREAKS)
-@pytest.mark.parametrize("step", ["accept", "respond", "arrive", "handle"])
+@pytest.mark.parametrize("step", ["accept", "respond", "arrive", "handle", "close"])
 def test_breaks_of_times_are_steps_by_both_clocks(step, statistic, working):
     edges = time_breaks(step, statistic, working=working)
 
