@@ -186,7 +186,18 @@ def test_every_look_of_the_hot_spots_is_drawn(lively: Any, asked: str, language:
 
 @pytest.mark.parametrize(
     "metric",
-    ["accept", "arrive", "close", "handle", "respond", "overdue", "on_time", "rework", "returned", "reopened"],
+    [
+        "accept",
+        "arrive",
+        "close",
+        "handle",
+        "respond",
+        "overdue",
+        "on_time",
+        "rework",
+        "returned",
+        "reopened",
+    ],
 )
 @pytest.mark.parametrize(
     "asked", ["", "&compare=previous", "&time=working", "&stat=p90&time=working", "&stat=overdue"]

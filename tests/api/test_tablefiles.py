@@ -146,7 +146,7 @@ def test_a_spreadsheet_has_typed_cells_a_head_that_stays_and_a_sheet_that_explai
     assert said["区域"] == "莱城示范区"
     assert said["口径"] == "归并件只计一次。"
     assert said["数据截至"] == "2026-11-21 14:30 (UTC+8)"
-    assert said["导出"] == "导出：李芳（街道派单员）"
+    assert said["导出"] == "李芳（街道派单员）"
     assert said["指标值"] == "value"
 
 

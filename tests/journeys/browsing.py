@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import playwright.sync_api
 import uvicorn
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select
@@ -107,20 +108,24 @@ class Visitor:
         for frame in self.page.frames[1:]:
             frame.wait_for_selector('[data-ready="yes"]', timeout=15_000)
 
-    def click_area(self) -> None:
-        """Click the first area of the map on the page, as people do: they point at it and read its facts first.
+    def click_area(self, leads_to: str) -> None:
+        """Click the first area of the map on the page, as people do: they point at it, read its facts, and click.
 
-        A frame that is ready, and not on the screen yet, loses what is done in it: so one points until it answers.
+        leads_to : the page that opens. A browser that is busy may lose what is done in a frame; then one tries again.
         """
         frame = self.page.frame_locator("iframe")
         area, facts = frame.locator("path.leaflet-interactive").first, frame.locator(".gw-tip")
-        for _ in range(50):
-            area.hover()
-            if facts.count():
+        for last in (False, False, False, False, True):
+            try:
+                area.hover()
+                facts.wait_for(timeout=3_000)
+                area.click()
+                self.page.wait_for_url(leads_to, timeout=3_000)
                 break
-            self.page.mouse.move(1, 1)
-            self.page.wait_for_timeout(100)
-        area.click()
+            except playwright.sync_api.TimeoutError:
+                if last:
+                    raise
+                self.page.mouse.move(1, 1)
 
     def act(self, act: str, within: str = "main", **fields: str) -> None:
         """Do one of the acts that a page offers: open its form where it is closed, fill it in, send it."""
