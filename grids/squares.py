@@ -111,11 +111,7 @@ def from_facts(session: Session, scope: Scope, tile: Tile, filters: Filters) -> 
     if not scope.everything:
         rows = rows[seen(found, scope)[rows]]
     lon, lat = lon[rows], lat[rows]
-    at = (
-        (np.searchsorted(souths, -lat, side="right") - 1) * SIDE
-        + np.searchsorted(lons, lon, side="right")
-        - 1
-    )
+    at = _between(-lat, souths).astype(np.int64) * SIDE + _between(lon, lons)
     n = np.bincount(at, minlength=SIDE * SIDE)
     ranks = _ranks()[found.case("grade")[rows]]
     graded = np.bincount(at * (_RANKS + 1) + ranks, minlength=SIDE * SIDE * (_RANKS + 1))
@@ -136,6 +132,14 @@ def from_facts(session: Session, scope: Scope, tile: Tile, filters: Filters) -> 
             strict=True,
         )
     ]
+
+
+def _between(degrees: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return between which edges degrees lie, 0 to `SIDE` - 1: with so few edges quicker than a search for each."""
+    place = np.zeros(degrees.shape, dtype=np.uint8)
+    for edge in edges[1:-1]:
+        place += degrees >= edge
+    return place
 
 
 def _asked_for(found: Facts, filters: Filters, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
