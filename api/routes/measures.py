@@ -250,9 +250,7 @@ def compare(
 
 
 @router.get("/recurrences", response_model=MeasureOut[RecurrenceRow], responses=ANSWERS)
-def recurrences(
-    me: Me, session: ReadOnly, words: Words, chosen: Chosen, table: FigureTable
-) -> Response:
+def recurrences(me: Me, session: ReadOnly, words: Words, chosen: Chosen, table: FigureTable) -> Response:
     """Return the places where one category came back at least three times within 90 days."""
     places = measures.recurrences(session, me.scope, chosen.window)
     where = places.geometry.get_coordinates() if len(places) else pd.DataFrame({"x": [], "y": []})
