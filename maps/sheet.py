@@ -94,7 +94,8 @@ def _compose(ink: Ink, drawing: Drawing, said: SheetWords, words: Words) -> None
     low = _foot(ink, drawing, said, words)
     frame: Box = (_MARGIN, top, right - _KEY_WIDTH - 14, low)
     key: Box = (right - _KEY_WIDTH, top, right, low)
-    ground = Ground(drawing.view, frame)
+    # the scale stands below the ground: nobody's corner lies under it
+    ground = Ground(drawing.view, (*frame[:3], _scale_box(frame)[1] + 8))
     scene = Scene(ink, ground, frame, near=_zoom(drawing, ground))
     ink.path(box_path(*frame), fill="#E7EAEE")
     ink.inside(frame)
