@@ -327,8 +327,13 @@ def drawn(
     links: Links = Links(),
 ) -> GridMap:
     """Draw the figures of any view but the recurrences, which are points; where nothing is counted it says so."""
-    m = _drawn(answer, window, wish, category, words, as_of, links)
-    if wish.view is not View.COVERAGE and nothing_in(answer):
+    level = window.level.value
+    ways: dict[str, Any] = {"drill_url": links.drill, "list_url": links.cases, "words": words, "as_of": as_of}
+    if wish.view is View.COVERAGE:
+        return coverage_map(answer.cells, Gap(wish.metric).value, level=level, on=local_day(as_of), **ways)
+    about = {"level": level, "period": _days(window.since, window.until), "category": category, **ways}
+    m = _of_cases(answer, wish, about, words)
+    if nothing_in(answer):
         m.drawing.notes.insert(0, nothing_said(words))
     return m
 
@@ -344,21 +349,7 @@ def nothing_said(words: Words) -> str:
     return words("Not one case is counted here: choose a longer period, or fewer filters.")
 
 
-def _drawn(
-    answer: Found,
-    window: Window,
-    wish: Wish,
-    category: str | None,
-    words: Words,
-    as_of: datetime,
-    links: Links,
-) -> GridMap:
-    level = window.level.value
-    ways: dict[str, Any] = {"drill_url": links.drill, "list_url": links.cases, "words": words, "as_of": as_of}
-    if wish.view is View.COVERAGE:
-        return coverage_map(answer.cells, Gap(wish.metric).value, level=level, on=local_day(as_of), **ways)
-    days = _days(window.since, window.until)
-    about = {"level": level, "period": days, "category": category, **ways}
+def _of_cases(answer: Found, wish: Wish, about: Mapping[str, Any], words: Words) -> GridMap:
     if wish.against is not None:
         return change_map(
             answer.cells,

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it also runs alone
 
 import folium
 import geopandas as gpd

@@ -25,7 +25,7 @@ from grids import atlas, catalogue, history
 from grids.csvtables import CsvSource, Rejects
 from grids.ground.framing import PointSample
 from grids.locating import place_table
-from grids.numbering import Numbering
+from grids.numbers import Numbering
 from grids.profile import ISO, Columns, Profile
 from grids.rules.calendar import local_day
 from grids.rules.categories import shipped_categories

@@ -22,7 +22,7 @@ from psycopg import sql
 from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
-from grids.numbering import Names
+from grids.numbers import Names
 from grids.profile import Profile
 from grids.rules import explanation
 from grids.rules.lifecycle import INCIDENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -200,5 +201,5 @@ def _row(line: Line, visit: Visit) -> dict[str, object]:
     }
 
 
-def _text(value: object) -> str:
-    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a cell, whatever it holds
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)

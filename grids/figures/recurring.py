@@ -121,8 +121,8 @@ def _numbers(session: Session, ids: NDArray[np.int64], found: Sequence[Recurrent
     """Return the numbers of the cases of some points, by their position."""
     members = [member for point in found for member in point.members]
     wanted = ids[members].tolist()
-    rows = session.execute(select(Incident.id, Incident.number).where(Incident.id == func.any(wanted)))
-    by_id: dict[int, str] = {case: number for case, number in rows}  # noqa: C416 - dict() knows no rows
+    query = select(Incident.id, Incident.number).where(Incident.id == func.any(wanted))
+    by_id: dict[int, str] = dict(session.execute(query).all())
     return dict(zip(members, (by_id[one] for one in wanted), strict=True))
 
 

@@ -54,7 +54,7 @@ COMMAND_LINE = (
     "grids/exchange.py",
     "grids/exports.py",
     "grids/figures/reading.py",
-    "grids/numbering.py",
+    "grids/numbers.py",
     "grids/locating.py",
     "grids/ground/planner.py",
     "grids/profile.py",

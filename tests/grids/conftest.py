@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from geoalchemy2.shape import from_shape
 from shapely import box
-from shapely.geometry import MultiPolygon
+from shapely.geometry import MultiPolygon, Point
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
@@ -79,6 +79,14 @@ class City:
             "reporter_phone": "13812345678",
         } | said
         return incidents.report(self.session, Report(**told), by=self[by], now=self.clock())
+
+    def stand_at(self, number: str, lon: float, lat: float, **facts: Any) -> None:
+        """Add the bare row of an incident at a point of CGCS2000; facts : its other columns."""
+        place = from_shape(Point(lon, lat), srid=4490)
+        row = Incident(
+            number=number, point=place, native_lon=lon, native_lat=lat, native_frame="CGCS2000", **facts
+        )
+        self.session.add(row)
 
     def accepted(self, level: WhistleLevel = WhistleLevel.FIRST, **said: Any) -> Incident:
         incident = self.report(**said)

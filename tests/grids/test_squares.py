@@ -6,8 +6,6 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from geoalchemy2.shape import from_shape
-from shapely import Point
 
 from gis.tiles import Tile
 from grids import squares
@@ -15,7 +13,7 @@ from grids.register import Filters
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import UNCOUNTED_STATUSES, Channel, IncidentStatus
 from grids.rules.permissions import Scope
-from grids.tables import Incident, Placement
+from grids.tables import Placement
 
 pytestmark = pytest.mark.database
 
@@ -35,23 +33,19 @@ def scattered(city):
     city.report()  # one that holds a whistle and tasks, so that a department sees something
     grades, states, channels = [*Grade, None], list(IncidentStatus), list(Channel)
     for i, (lon, lat) in enumerate(places):
-        city.session.add(
-            Incident(
-                number=f"T{i:05d}",
-                status=states[i % len(states)],
-                channel=channels[i % len(channels)],
-                text="路灯不亮" if i % 9 == 0 else "x",
-                category_code=("10-001", None, "02-001")[i % 3],
-                grade=grades[i % 6],
-                point=from_shape(Point(lon, lat), srid=4490),
-                native_lon=lon,
-                native_lat=lat,
-                native_frame="CGCS2000",
-                grid_code=f"990101001001{1 + i % 2:03d}" if i % 5 else "990101002001001",
-                placement=Placement.OUTSIDE if i % 11 == 0 else Placement.INSIDE,
-                received_at=city.clock() - timedelta(days=i % 50, seconds=i),
-                first_overdue_at=city.clock() if i % 7 == 0 else None,
-            )
+        city.stand_at(
+            f"T{i:05d}",
+            lon,
+            lat,
+            status=states[i % len(states)],
+            channel=channels[i % len(channels)],
+            text="路灯不亮" if i % 9 == 0 else "x",
+            category_code=("10-001", None, "02-001")[i % 3],
+            grade=grades[i % 6],
+            grid_code=f"990101001001{1 + i % 2:03d}" if i % 5 else "990101002001001",
+            placement=Placement.OUTSIDE if i % 11 == 0 else Placement.INSIDE,
+            received_at=city.clock() - timedelta(days=i % 50, seconds=i),
+            first_overdue_at=city.clock() if i % 7 == 0 else None,
         )
     city.session.flush()
     return city

@@ -10,7 +10,7 @@ import pandas as pd
 import pyogrio
 import pytest
 from geoalchemy2.shape import from_shape
-from shapely import MultiPolygon, Point, box
+from shapely import MultiPolygon, box
 from sqlalchemy import func, select
 
 from gis.tiles import EXTENT, Tile
@@ -158,22 +158,18 @@ def scattered(city):
     first = city.report()
     grades = [*Grade, None]
     for i, (lon, lat) in enumerate(places + [(w, min(max(n, SOUTH), NORTH)) for w, n in edges]):
-        city.session.add(
-            Incident(
-                number=f"T{i:05d}",
-                status=IncidentStatus.REPORTED if i % 4 else IncidentStatus.CLOSED,
-                channel=first.channel,
-                text="x",
-                category_code="10-001" if i % 3 else None,
-                grade=grades[i % 6],
-                point=from_shape(Point(lon, lat), srid=4490),
-                native_lon=lon,
-                native_lat=lat,
-                native_frame="CGCS2000",
-                grid_code=f"990101001001{1 + i % 2:03d}" if i % 5 else "990101002001001",
-                placement=first.placement,
-                received_at=city.clock(),
-            )
+        city.stand_at(
+            f"T{i:05d}",
+            lon,
+            lat,
+            status=IncidentStatus.REPORTED if i % 4 else IncidentStatus.CLOSED,
+            channel=first.channel,
+            text="x",
+            category_code="10-001" if i % 3 else None,
+            grade=grades[i % 6],
+            grid_code=f"990101001001{1 + i % 2:03d}" if i % 5 else "990101002001001",
+            placement=first.placement,
+            received_at=city.clock(),
         )
     for status in (IncidentStatus.MERGED, IncidentStatus.REJECTED, IncidentStatus.CANCELLED):
         city.report().status = status
