@@ -26,7 +26,6 @@ __all__ = [
     "RainEpisode",
     "rain_of",
     "rain_starts",
-    "starts_of",
 ]
 
 DRY_GAP = timedelta(hours=6)
@@ -150,15 +149,9 @@ def rain_starts(at: Sequence[datetime], rain: Rain = NO_RAIN, gap: timedelta = D
     tells of one, reports less than `gap` apart are taken for one rain, which begins with the first of them. The
     answer never falls from one report to the next.
     """
-    return starts_of(at, [rain.behind(moment) for moment in at], gap)
-
-
-def starts_of(
-    at: Sequence[datetime], behind: Sequence[RainEpisode | None], gap: timedelta = DRY_GAP
-) -> list[datetime]:
-    """Return `rain_starts` of reports whose episodes are looked up already."""
     began: list[datetime] = []
-    for position, (moment, episode) in enumerate(zip(at, behind, strict=True)):
+    for position, moment in enumerate(at):
+        episode = rain.behind(moment)
         if episode is not None:
             start = episode.began_at
         elif position and moment - at[position - 1] < gap:

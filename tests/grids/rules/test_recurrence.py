@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from gis.errors import InvalidInput
-from grids.rules import recurrence
+from gis.near import circles
+from grids.rules import centres
+from grids.rules.rain import NO_RAIN, Rain, RainEpisode, rain_starts
 from grids.rules.recurrence import RecurrenceKind, RecurrentPoint, find_recurrences
 
 PARKING, WATER, FRAUD = "07-001", "01-002", "11-002"
@@ -184,7 +187,7 @@ def random_happenings(chance: random.Random, n: int) -> list[Happening]:
 
 
 def greedy_by_hand(
-    rows: list[tuple[float, float, float]], radius: float, ends: list[float], rain: bool
+    rows: list[tuple[float, float, float]], radius: float, ends: list[float], rain: Rain | None
 ) -> list[tuple[float, float, int, list[tuple[float, float, float]]]]:
     """The definition, taken literally and slowly: every centre again in every round, chains by dynamic programming."""
     order = sorted(range(len(rows)), key=lambda i: (rows[i][2], rows[i][0], rows[i][1]))
@@ -197,13 +200,12 @@ def greedy_by_hand(
             near = [j for j in order if np.hypot(rows[i][0] - rows[j][0], rows[i][1] - rows[j][1]) <= radius]
             members = [j for j in near if j in free]
             spans = [(rows[j][2], ends[j]) for j in members]
-            if rain:
-                began, spans = -1.0, []
-                for before, j in zip([None, *near], near, strict=False):
-                    if before is None or rows[j][2] - rows[before][2] >= 0.25 - 1e-9:
-                        began = rows[j][2]
-                    if j in free and (began, began) not in spans:
-                        spans.append((began, began + 1e-9) if False else (began, began))
+            if rain is not None:
+                # when the rain of each report began, as all reports round the centre tell it
+                began = rain_starts([moment(rows[j][2]) for j in near], rain)
+                told = [one for one, j in zip(began, near, strict=True) if j in free]
+                days = [(one - START) / timedelta(days=1) for one in dict.fromkeys(told)]
+                spans = [(day, day) for day in days]
             longest: list[int] = []
             for k, (start, _) in enumerate(spans):
                 fits = [longest[m] for m in range(k) if spans[m][1] <= start + 1e-9 and spans[m] != spans[k]]
@@ -221,11 +223,26 @@ def greedy_by_hand(
         points.append((rows[centre][0], rows[centre][1], best[0], [rows[j] for j in best[1]]))
 
 
+def moment(day: float) -> datetime:
+    return START + timedelta(microseconds=round(day * 86_400_000_000))
+
+
+def showers(chance: random.Random) -> Rain:
+    """Gauges over the first five of ten days: rains of up to a day, with dry spells between them."""
+    episodes, dry_until = [], 0.0
+    while dry_until < 5:
+        began = dry_until + chance.uniform(0.25, 1)
+        dry_until = began + chance.uniform(0.01, 1)
+        episodes.append(RainEpisode(moment(began), moment(dry_until), 10.0))
+    return Rain(tuple(episodes))
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("category", [PARKING, WATER])
 @pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("gauged", [False, True])
 def test_random_cities_agree_with_the_definition_taken_literally(
-    seed: int, category: str, closing: bool
+    seed: int, category: str, closing: bool, gauged: bool
 ) -> None:
     chance = random.Random(seed)
     pace = 0.05 if category == WATER else 1.0  # reports of rain crowd, so that many are of one episode
@@ -235,9 +252,11 @@ def test_random_cities_agree_with_the_definition_taken_literally(
     if closing:
         ends = [max(end, 1e9 if c is None else c) for end, c in zip(ends, closed, strict=True)]
 
-    points = found([(*row, category) for row in rows], closed=closed if closing else None)
+    rain = showers(chance) if gauged else NO_RAIN
 
-    by_hand = greedy_by_hand(rows, 100.0, ends, rain=category == WATER)
+    points = found([(*row, category) for row in rows], closed=closed if closing else None, rain=rain)
+
+    by_hand = greedy_by_hand(rows, 100.0, ends, rain if category == WATER else None)
     ours = [(p.x_m, p.y_m, p.times, [rows[m] for m in p.members]) for p in points]
     assert sorted(ours) == sorted(by_hand)
     assert len(ours) > 0
@@ -283,8 +302,11 @@ def test_arrays_of_different_lengths_are_refused() -> None:
         find_recurrences(np.zeros(2), np.zeros(3), moments([0, 1]), [PARKING] * 2, RADII)
 
 
-@pytest.mark.parametrize("limit", ["_KEPT", "_AT_ONCE"])
-def test_where_memory_is_short_the_places_are_the_same(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kept", [0, 40_000])
+@pytest.mark.parametrize("at_once", [1, 2_000])
+def test_where_memory_is_short_the_places_are_the_same(
+    kept: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(4)
     happenings = [
         (chance.randrange(0, 900, 20), chance.randrange(0, 900, 20), chance.uniform(0, 300), category)
@@ -292,7 +314,8 @@ def test_where_memory_is_short_the_places_are_the_same(limit: str, monkeypatch: 
         for _ in range(250)
     ]
     roomy = found(happenings)
-    monkeypatch.setattr(recurrence, limit, 1)
+    monkeypatch.setattr(centres, "_KEPT", kept)
+    monkeypatch.setattr(centres, "circles", partial(circles, at_once=at_once))
 
     assert found(happenings) == roomy
     assert len(roomy) > 20
