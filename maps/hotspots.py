@@ -149,6 +149,7 @@ def hotspot_map(
 
 
 _UNITS = {"per_1000_households": 1000.0, "per_km2": 1.0}  # of the denominator, in one unit of the value
+_CROWDED = 300  # cells: of more of them some have no room for a whole sign at the first view
 _LEVELS = ("district", "town", "community", "building_group")
 
 
@@ -246,12 +247,15 @@ def _emerging(m: GridMap, cells: gpd.GeoDataFrame, words: Words) -> None:
         for pattern, name in names.items()
         if pattern in patterns
     ]
+    said = [words("Gi* by week with a Mann-Kendall trend; new: hot in the last week only.")]
+    if len(cells) > _CROWDED:
+        said.append(words("Where cells are too small for a sign it is a dot: dark for hot, light for cold."))
     m.drawing.legend.append(
         {
             "title": words("Emerging hot spots"),
             "layer": "patterns",
             "items": items,
-            "note": words("Gi* by week with a Mann-Kendall trend; new: hot in the last week only.")
+            "note": (" " if words.language == "en" else "").join(said)
             if items
             else words("No cell has been hot or cold beyond chance."),
         }

@@ -33,6 +33,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const CARD = { maxWidth: 280, minWidth: 180, autoPanPadding: [12, 12] };
   const CLUSTER_PX = 46, MOST_LABELS = 60, FULL_NAMES_FROM = 15;
+  const LEAST_SIGN_PX = 14; // below that a sign of its pattern cannot be read
   const SPECK_PX = 5; // the radius of a cell below which it is a speck
   const MANY = 2000; // cells: more of them are drawn on one canvas, for as many elements would stop the page
   const LOOKS = {
@@ -360,12 +361,56 @@
     return L.imageOverlay(layer.image, box(layer.box), { pane: "gwSurface", opacity: 0.92, alt: "" });
   }
 
+  // The same sign as `sign`, as a picture for a canvas, sharp on any screen; one too small to be read is a disc.
+  const stamped = new Map();
+  function stamp(strokes, hot, size) {
+    const key = [strokes, hot, size].join();
+    if (!stamped.has(key)) {
+      const tile = document.createElement("canvas"), pen = tile.getContext("2d"), scale = 2 * size / 24;
+      tile.width = tile.height = 2 * size;
+      pen.scale(scale, scale);
+      const disc = (radius, fill) => { pen.beginPath(); pen.arc(12, 12, radius, 0, 2 * Math.PI); pen.fillStyle = fill; pen.fill(); };
+      const pixel = 24 / size, whole = size >= LEAST_SIGN_PX; // a small disc keeps a light edge that is seen on dark areas
+      disc(whole ? 11.4 : 12, "#FFF");
+      disc(whole ? 10.2 : 12 - 1.3 * pixel, hot ? INK : "#FFF");
+      pen.strokeStyle = INK;
+      pen.lineWidth = whole ? 1.6 : pixel;
+      pen.stroke();
+      if (whole) {
+        pen.translate(2.4, 2.4);
+        pen.scale(0.8, 0.8);
+        pen.strokeStyle = hot ? "#FFF" : INK;
+        pen.lineWidth = 2.6;
+        pen.lineCap = pen.lineJoin = "round";
+        pen.stroke(new Path2D(strokes));
+      }
+      stamped.set(key, tile);
+    }
+    return stamped.get(key);
+  }
+
+  // Signs are one drawing on a canvas, and as large as the areas that they stand on leave room for.
   function signs(state, layer) {
-    const group = L.layerGroup(layer.spots.map(([x, y, name, hot]) => L.marker(degrees([x, y]), {
-      icon: L.divIcon({ html: sign(layer.signs[name], hot, 22), className: "gw-mark", iconSize: [22, 22], iconAnchor: [11, 11] }),
-      keyboard: false, interactive: false,
-    })));
-    state.marks.push(() => (state.map.hasLayer(group) ? group.getLayers().map((icon) => [icon.getLatLng(), 12, 12, 12]) : []));
+    const own = quietPane(state);
+    const Sign = L.CircleMarker.extend({
+      _updatePath() {
+        const pen = this._renderer._drawing && !this._empty() && this._renderer._ctx;
+        if (!pen) return;
+        const { strokes, hot } = this.options, half = this._radius, { x, y } = this._point;
+        pen.drawImage(stamp(strokes, hot, 2 * half), x - half, y - half, 2 * half, 2 * half);
+      },
+    });
+    const icons = layer.spots.map(([x, y, name, hot]) => new Sign(degrees([x, y]), { ...own, strokes: layer.signs[name], hot, radius: 11 }));
+    const group = L.layerGroup(icons);
+    const radii = state.cells.map(({ row }) => row[5][2]).sort((a, b) => a - b), middle = icons.length && icons[0].getLatLng();
+    state.placers.push(() => {
+      if (!icons.length || !radii.length) return;
+      const edge = L.latLng(middle.lat + radii[Math.floor(radii.length / 2)] / 1e6, middle.lng);
+      const room = Math.floor(state.map.project(middle).y - state.map.project(edge).y);
+      const radius = Math.max(3, Math.min(11, room));
+      if (icons[0].getRadius() !== radius) icons.forEach((icon) => icon.setRadius(radius));
+    });
+    state.marks.push(() => (state.map.hasLayer(group) ? icons.map((icon) => [icon.getLatLng(), ...Array(3).fill(icon.getRadius() + 1)]) : []));
     return group;
   }
 
@@ -510,6 +555,7 @@
       const free = (left, top, right, bottom) => taken.every((b) => right < b[0] || left > b[2] || bottom < b[1] || top > b[3]);
       state.marks.forEach((marks) => marks().forEach(([at, west, north, south, east]) => {
         const p = map.latLngToContainerPoint(at);
+        if (p.x < -60 || p.y < -60 || p.x > size.x + 60 || p.y > size.y + 60) return;
         taken.push([p.x - west, p.y - north, p.x + (east || west), p.y + south]);
       }));
       const full = map.getZoom() >= FULL_NAMES_FROM;

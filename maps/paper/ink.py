@@ -21,6 +21,7 @@ from matplotlib.path import Path
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
+from numpy.typing import NDArray
 
 from maps.palette import INK
 from maps.paper.typeface import Typeface
@@ -125,12 +126,13 @@ class Ink:
         *,
         fill: str | Sequence[str] = "none",
         edge: str | Sequence[str] = "none",
-        width: float = 1.0,
+        width: float | NDArray[np.float64] = 1.0,
         alpha: float = 1.0,
         hatch: str | None = None,
         hatch_ink: str = INK,
+        cap: Literal["butt", "round"] = "butt",
     ) -> None:
-        """Draw many outlines that look alike but for their colours."""
+        """Draw many outlines, the first below; fill, edge and width may be one for all or of each."""
         if not paths:
             return
         made = PathCollection(
@@ -139,6 +141,7 @@ class Ink:
             edgecolors=_with_alpha(edge, alpha),
             linewidths=width * _POINT,
             joinstyle="round",
+            capstyle=cap,
         )
         if hatch:
             made.set_hatch(hatch)

@@ -39,6 +39,7 @@ _SHORT, _VALUE, _OUTLINE, _SPOT, _STEP, _FLAGS = 2, 3, 4, 5, 6, 7  # of a row of
 _SMALL = 1
 _CLUSTER, _TOGETHER = 46.0, 24.0  # pixels within which marks become one
 _NO_DATA_HATCH = "/////"
+_WHOLE_SIGN, _LEAST_SIGN, _LEAST_DISC = 12.0, 7.0, 3.0  # pixels across half a sign: whole, still read, a disc
 
 
 @dataclass(frozen=True)
@@ -321,10 +322,13 @@ def _mercator(latitude: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _signs(scene: Scene, layer: Mapping[str, Any]) -> None:
-    """Draw how hot and cold spots came about: a sign on each cell."""
-    for (x, y), spot in zip(scene.ground.spots(layer["spots"]), layer["spots"], strict=True):
-        stamps.sign(scene.ink, layer["signs"][spot[2]], bool(spot[3]), x - 12, y - 12)
-        scene.taken.append((x - 12, y - 12, x + 12, y + 12))
+    """Draw how hot and cold spots came about: a sign on each cell, as large as cells have room for."""
+    room = float(np.median([label.room for label in scene.labels])) if scene.labels else _WHOLE_SIGN
+    half = max(_LEAST_DISC, min(_WHOLE_SIGN, room))
+    at = scene.ground.spots(layer["spots"])
+    strokes = [layer["signs"][spot[2]] if half >= _LEAST_SIGN else "" for spot in layer["spots"]]
+    stamps.signs(scene.ink, strokes, [bool(spot[3]) for spot in layer["spots"]], at, half / _WHOLE_SIGN)
+    scene.taken += [(x - half, y - half, x + half, y + half) for x, y in at]
 
 
 # ---- faults of a grid --------------------------------------------------------------------------------------

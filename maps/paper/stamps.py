@@ -5,14 +5,31 @@ Each is drawn in the box that map.js gives it; x and y are the corner of that bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
+from numpy.typing import NDArray
 
 from maps.palette import INK
 from maps.paper.ink import Ink, box_path, disc_path
 from maps.paper.marks import BADGES, ERROR, ICONS, SHAPES, SIGNS, WARNING, svg_path
 
-__all__ = ["DISC", "RING", "badge", "bubble", "cluster", "fault", "faults_here", "ring", "sign", "symbol"]
+__all__ = [
+    "DISC",
+    "RING",
+    "badge",
+    "bubble",
+    "cluster",
+    "fault",
+    "faults_here",
+    "ring",
+    "sign",
+    "signs",
+    "symbol",
+]
 
 DISC, RING = "#1F3A5F", "#0F6B78"
 _WHITE = "#FFFFFF"
@@ -93,10 +110,33 @@ def faults_here(ink: Ink, count: int, error: bool, x: float, y: float, scale: fl
     ink.text(x + 17 * scale, y + 21.4 * scale, str(count), size, colour=colour, bold=True, align="center")
 
 
+def signs(
+    ink: Ink, strokes: Sequence[str], hot: Sequence[bool], at: NDArray[np.float64], scale: float = 1.0
+) -> None:
+    """Stamp signs of patterns into boxes of 24 round (n, 2) points: dark discs for hot spots, light ones for cold.
+
+    strokes : of each sign; "" for the disc alone, where it is too small for more. All at once, as there are thousands.
+    """
+
+    def sized(path: Path, size: float) -> Path:
+        return Affine2D().translate(-12, -12).scale(size).transform_path(path)
+
+    edge, disc = sized(disc_path(12, 12, 12), scale), sized(disc_path(12, 12, 10.5), scale)
+    drawn = {letters: sized(svg_path(letters), 0.74 * scale) for letters in set(strokes) - {""}}
+    parts: list[tuple[Path, str, str, float]] = []
+    for spot, letters, warm in zip(at, strokes, hot, strict=True):
+        ground, line = (INK, _WHITE) if warm else (_WHITE, INK)
+        own = [(edge, _WHITE, "none", 0.0), (disc, ground, INK, 1.4)]
+        own += [(drawn[letters], "none", line, 2.6 * 0.74)] if letters else []
+        parts += [
+            (Path(np.asarray(path.vertices) + spot, path.codes), fill, edge_ink, width)
+            for path, fill, edge_ink, width in own
+        ]
+    if parts:
+        paths, fills, edges, widths = zip(*parts, strict=True)
+        ink.paths(paths, fill=fills, edge=edges, width=np.array(widths) * scale, cap="round")
+
+
 def sign(ink: Ink, letters: str, hot: bool, x: float, y: float, scale: float = 1.0) -> None:
-    """Stamp the sign of a pattern into a box of 24: on a dark disc for a hot spot, on a light one for a cold."""
-    ink.mark(disc_path(12, 12, 12), x, y, scale, fill=_WHITE)
-    ink.mark(disc_path(12, 12, 10.5), x, y, scale, fill=INK if hot else _WHITE, edge=INK, width=1.4)
-    inner = 0.74 * scale
-    at = 12 * (scale - inner)
-    ink.mark(svg_path(letters), x + at, y + at, inner, edge=_WHITE if hot else INK, width=2.6)
+    """Stamp the sign of a pattern into a box of 24."""
+    signs(ink, [letters], [hot], np.array([[x + 12 * scale, y + 12 * scale]]), scale)

@@ -428,7 +428,38 @@ def test_a_surface_and_signs_are_drawn_without_a_complaint(make_cells, words, as
 
     seen = show(page(m, assets, nonce="n0nce"))
 
-    assert seen.page.locator(".gw-mark").count() == 2
+    assert seen.page.evaluate(SIGNS_INK) > 200
     seen.page.locator(".gw-toggle input").click()
-    assert seen.page.locator(".gw-mark").count() == 0
+    seen.page.wait_for_function(f"({SIGNS_INK})() === 0")
+    assert seen.complaints == []
+
+
+# of how many pixels the signs are, on the canvas that they share
+SIGNS_INK = """() => {
+  const copy = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const drawn = document.querySelector(".leaflet-gwQuiet-pane canvas");
+  if (!drawn) return 0;
+  [copy.canvas.width, copy.canvas.height] = [drawn.width, drawn.height];
+  copy.drawImage(drawn, 0, 0);
+  return copy.getImageData(0, 0, drawn.width, drawn.height).data.filter((part, at) => at % 4 === 3 && part).length;
+}"""
+
+
+def test_signs_on_thousands_of_cells_are_one_drawing_and_as_large_as_there_is_room(
+    make_cells, words, assets, show
+):
+    cells = make_cells(5_000)
+    cells["pattern"] = ["new", "cold_persistent"] * 2_500
+    m = hotspot_map(cells, "count", level="building_group", period=PERIOD, layer="emerging", words=words)
+
+    seen = show(page(m, assets, nonce="n0nce"))
+    size = """() => { let found = null;
+      map_grid.eachLayer((layer) => { if (layer.options && layer.options.strokes) found = layer.getRadius(); });
+      return found; }"""
+
+    assert seen.page.evaluate("document.querySelectorAll('*').length") < 400
+    assert seen.page.evaluate(SIGNS_INK) > 10_000
+    far = seen.page.evaluate(size)
+    seen.page.evaluate("() => void map_grid.setZoom(map_grid.getZoom() + 3, {animate: false})")
+    assert (far < 7, seen.page.evaluate(size)) == (True, 11)
     assert seen.complaints == []

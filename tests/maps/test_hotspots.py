@@ -180,6 +180,15 @@ def test_emerging_patterns_are_signs_with_their_count_in_the_legend(cells, draw)
         "New cold spot (1)",
     ]
     assert m.drawing.layers[0]["rows"][0][8][-1] == "New hot spot"
+    assert "dot" not in m.drawing.legend[1]["note"]  # there is room for all signs
+
+
+def test_signs_that_may_have_no_room_are_explained_as_dots(make_cells, words):
+    cells = make_cells(400).assign(pattern="new")
+
+    m = hotspot_map(cells, "count", level="building_group", period=PERIOD, layer="emerging", words=words)
+
+    assert m.drawing.legend[1]["note"].endswith("dark for hot, light for cold.")
 
 
 def test_fixed_classes_give_zero_a_step_and_say_so(draw):

@@ -19,7 +19,7 @@ from api.papers.sheet import find_font
 from gis.errors import Unavailable
 from maps import GridMap, Words, area_map, fault_map, hotspot_map, recurrence_map, response_map
 from maps.base import base_map
-from maps.paper import marks
+from maps.paper import marks, stamps
 from maps.paper.ground import Ground, nice_length
 from maps.paper.key import SWATCHES
 from maps.paper.layers import KINDS, LOOKS, OUTLINES
@@ -250,6 +250,25 @@ def test_lines_break_as_chinese_and_latin_do(text: str, room: float, lines: list
     assert lines is None or broken == lines
     assert "".join(broken).replace(" ", "") == text.replace(" ", "").replace("\n", "")
     assert all(face.width(line, 1.0) <= room for line in broken)
+
+
+@pytest.mark.parametrize(("count", "whole"), [(60, True), (2_000, False)])
+def test_signs_on_paper_are_as_large_as_their_cells_leave_room_for(
+    make_cells: Any, words: Words, facts: Any, monkeypatch: pytest.MonkeyPatch, count: int, whole: bool
+) -> None:
+    cells = make_cells(count).assign(pattern="new")
+    stamped: list[tuple[set[str], float]] = []
+    drawn_by = stamps.signs
+
+    def signs(ink: Any, strokes: Any, hot: Any, at: Any, scale: float = 1.0) -> None:
+        stamped.append((set(strokes), scale))
+        drawn_by(ink, strokes, hot, at, scale)
+
+    monkeypatch.setattr(stamps, "signs", signs)
+    made(hotspot_map(cells, "count", layer="emerging", **facts), SheetKind.PNG, words)
+
+    strokes, scale = stamped[0]  # those of the legend come after it
+    assert (strokes == {""}, scale == 1.0) == (not whole, whole)
 
 
 def test_a_scale_bar_is_true_in_metres() -> None:
