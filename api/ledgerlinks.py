@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 from api.i18n import Words
 from grids.places.belonging import belongings
 from grids.rules.permissions import Actor
-from grids.rules.places import PLACE
+from grids.rules.places import LONGEST_NAME, PLACE
 
 __all__ = ["LedgerLink", "ledger_links", "with_links"]
 
 _NAMERS = frozenset(role for row in PLACE.rows("name") for role in row.roles)
-_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def ledger_links(
                 "category": category,
                 "lon": f"{place.x:.6f}",
                 "lat": f"{place.y:.6f}",
-                "name": (known.address or "")[:_LONGEST_NAME],
+                "name": (known.address or "")[:LONGEST_NAME],
             }
             links.append(LedgerLink(f"/points/new?{urlencode(asked)}", words("Put it into the ledger")))
         else:

@@ -20,7 +20,7 @@ from grids.rules.calendar import SHANGHAI
 from grids.rules.codes import check_code
 from grids.rules.levels import GridLevel
 from grids.rules.permissions import Actor
-from grids.rules.rain import NO_RAIN, Rain, rain_of
+from grids.rules.rain import DRAINS, NO_RAIN, Rain, rain_of
 from grids.tables import RainReading
 
 __all__ = ["MINUTES", "RainImported", "import_rain", "rain_seen_by", "read_rain"]
@@ -176,10 +176,13 @@ def _write(session: Session, rows: pd.DataFrame, district: str, gauge: str, done
     done.already_there += len(values) - written
 
 
-def read_rain(session: Session, district: str, since: datetime, until: datetime) -> Rain:
+def read_rain(
+    session: Session, district: str, since: datetime, until: datetime, *, drains: timedelta = DRAINS
+) -> Rain:
     """Return what the gauges of a district tell of the rain between two moments.
 
-    An episode that runs into the span is whole in it; nothing is known where nothing was imported.
+    An episode that runs into the span is whole in it, and so is one whose water may still stand as the span begins:
+    it ended no longer than `drains` before. Nothing is known where nothing was imported.
     """
     rows = session.execute(
         select(RainReading.at, RainReading.minutes, RainReading.mm, RainReading.gauge).where(
@@ -196,7 +199,7 @@ def read_rain(session: Session, district: str, since: datetime, until: datetime)
         gauge,
     )
     return Rain(
-        tuple(one for one in found.episodes if one.ended_at > since),
+        tuple(one for one in found.episodes if one.ended_at + drains > since),
         tuple((max(begin, since), end) for begin, end in found.known if end > since),
     )
 
@@ -204,4 +207,4 @@ def read_rain(session: Session, district: str, since: datetime, until: datetime)
 def rain_seen_by(session: Session, actor: Actor, since: datetime, until: datetime) -> Rain:
     """Return the rain of the district that a person works in; everybody there may know it."""
     district = directory.district_of(session, actor)
-    return NO_RAIN if district is None else read_rain(session, district, since, until)
+    return NO_RAIN if district is None else read_rain(session, district, since, until, drains=timedelta(0))

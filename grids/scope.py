@@ -71,7 +71,8 @@ def disputes_in(scope: Scope) -> ColumnElement[bool]:
 def places_in(scope: Scope) -> ColumnElement[bool]:
     """Return the condition that a reader with this scope may see the recurrent problem point.
 
-    Whoever it lies under; of the departments those that lead or cooperate there, or lead a campaign on it.
+    Whoever it lies under; of the departments those that lead or cooperate there, or lead a campaign on it that has not
+    ended.
     """
     if scope.everything:
         return true()
@@ -85,6 +86,7 @@ def places_in(scope: Scope) -> ColumnElement[bool]:
         campaign = exists().where(
             CampaignPlace.place_id == Place.id,
             CampaignPlace.campaign_id == Campaign.id,
+            Campaign.ended_at.is_(None),
             campaign_led_in(scope),
         )
         walls += [called, campaign]
@@ -92,7 +94,7 @@ def places_in(scope: Scope) -> ColumnElement[bool]:
 
 
 def campaign_led_in(scope: Scope) -> ColumnElement[bool]:
-    """Return the condition that a department of this scope leads the campaign."""
+    """Return the condition that a department of this scope leads the campaign, or led it until it ended."""
     return exists().where(
         Department.id.in_(scope.departments),
         Department.district_code == func.left(Campaign.area_code, 6),

@@ -34,7 +34,7 @@ class Tile:
 @router.get("/home")
 def home(session: ReadOnly, visit: Visiting) -> HTMLResponse:
     """Show the numbers of a person's post, what waits for them and the newest messages."""
-    waiting = waiting_for(session, visit.me)
+    waiting = waiting_for(session, visit.me, visit.now)
     messages = outbox.unread(session, visit.signed.person.id, limit=5)
     return visit.show(
         session, "home.html", tiles=_tiles(session, visit, waiting.count), waiting=waiting, messages=messages

@@ -32,7 +32,7 @@ def inbox_page(
     session: ReadOnly, visit: Visit, *, sent: Filled = Filled(), problem: CityError | None = None
 ) -> HTMLResponse:
     """Return the inbox; with a form that came back, that form open and its problem named."""
-    waiting = waiting_for(session, visit.me)
+    waiting = waiting_for(session, visit.me, visit.now)
     rows = [row for group in waiting.tasks for row in group.rows]
     asked = {row.task.id: row.category.evidence if row.category else [] for row in rows}
     messages = outbox.unread(session, visit.signed.person.id, limit=_MESSAGES + 1)

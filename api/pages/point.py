@@ -28,7 +28,7 @@ from grids.places import ledger, photos
 from grids.places.ledger import AtPlace, PlaceFile
 from grids.rules.calendar import local_day
 from grids.rules.permissions import require_role
-from grids.rules.places import PLACE, PhotoSide, PlaceStatus
+from grids.rules.places import LONGEST_NAME, PLACE, PhotoSide, PlaceStatus
 from grids.tables import Place, PlaceStep
 
 __all__ = ["point_page", "router"]
@@ -36,6 +36,7 @@ __all__ = ["point_page", "router"]
 router = APIRouter(include_in_schema=False)
 
 _S = PlaceStatus
+_NUMBERED = 3  # a step names so many incidents; more are counted, and the table above has them all
 _FEW = 10  # below this a pattern may be chance, and the page says so
 _HOUR_PX, _DAY_PX = 20, 24
 _NAMERS = frozenset(role for row in PLACE.rows("name") for role in row.roles)
@@ -72,7 +73,7 @@ class Told:
 def new_point(session: ReadOnly, visit: Visiting) -> HTMLResponse:
     """Show the form that names a place before the rule finds it; an address may bring category and position."""
     asked = {
-        name: str(visit.request.query_params.get(name, ""))[:40]
+        name: str(visit.request.query_params.get(name, ""))[:LONGEST_NAME]
         for name in ("category", "lon", "lat", "name")
     }
     return _naming(session, visit, Filled("name", {"frame": "CGCS2000", **asked}))
@@ -92,6 +93,7 @@ def _naming(session: ReadOnly, visit: Visit, form: Filled, problem: CityError | 
         form=form,
         bounds=_bounds(session, visit, own) if found else None,
         frames=visit.frames(),
+        longest_name=LONGEST_NAME,
     )
 
 
@@ -210,6 +212,9 @@ def _told(step: PlaceStep, visit: Visit, names: Names, file: PlaceFile) -> Told:
     facts = [(text, str(step.payload[name])) for name, text in said.items() if step.payload.get(name)]
     if step.payload.get("lead"):
         facts.append((words("Leads"), unit_name(names, file.place.grid_code, str(step.payload["lead"]))))
+    if others := step.payload.get("cooperating"):
+        helping = words.listed(unit_name(names, file.place.grid_code, str(code)) for code in others)
+        facts.append((words("Cooperate"), helping))
     if step.payload.get("due_on"):
         facts.append((words("Due"), str(step.payload["due_on"])))
     if step.payload.get("side"):
@@ -218,7 +223,13 @@ def _told(step: PlaceStep, visit: Visit, names: Names, file: PlaceFile) -> Told:
         facts.insert(0, (words("Campaign"), str(step.payload.get("name") or step.payload["campaign"])))
     joined = step.payload.get("incidents")
     if isinstance(joined, list):
-        facts.append((words("Incidents"), str(len(joined))))
+        facts.append(
+            (words("Incidents"), ", ".join(joined) if len(joined) <= _NUMBERED else str(len(joined)))
+        )
+    if step.action == "cure":
+        facts.append((words("Days quiet"), str(step.payload["days"])))
+        if step.payload.get("rains") is not None:
+            facts.append((words("Rains without water"), str(step.payload["rains"])))
     return Told(step, who or step.actor, words.of("role", role) if who else "", facts)
 
 

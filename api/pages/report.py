@@ -20,8 +20,8 @@ from api.pages.forms import Filled, moment_of, number_of, text_of, tried
 from api.pages.layout import see_other
 from api.pages.near import answering_at
 from api.pages.visit import Sent, Visit, Visiting
-from gis.errors import CityError, InvalidInput
-from grids import atlas, directory, repeats
+from gis.errors import CityError, InvalidInput, NotFound
+from grids import atlas, casefile, directory, repeats
 from grids.acts import incidents
 from grids.acts.incidents import Report
 from grids.atlas import BORDER_M, Place
@@ -83,7 +83,16 @@ def report(session: UnitOfWork, visit: Visiting, data: Sent) -> Response:
         except InvalidInput:
             place = None
         return _form(session, visit, Filled.of("report", data, done), place=place, problem=done)
-    return see_other(f"/incidents/{done}")
+    return see_other(f"/incidents/{done}" if _may_read(session, visit, done) else f"/report/new?filed={done}")
+
+
+def _may_read(session: UnitOfWork, visit: Visit, number: str) -> bool:
+    """Tell whether the case is in sight of who reported it: what lies in another area is theirs to handle."""
+    try:
+        casefile.show_incident(session, visit.me, number, steps=1)
+    except NotFound:
+        return False
+    return True
 
 
 def _file(session: UnitOfWork, visit: Visit, data: FormData) -> str:
@@ -243,6 +252,7 @@ def _form(
         form=form,
         key=form.get("key") or secrets.token_urlsafe(16),
         called=visit.me.role in _CALLED,
+        filed=filed if (filed := text_of(visit.request.query_params, "filed") or "").isdecimal() else None,
         bounds=bounds,
         frames=visit.frames(),
         place_problem=None,

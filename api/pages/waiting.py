@@ -1,4 +1,5 @@
-"""What waits for a person: incidents, whistles, tasks, disputes on which they have an act to do, slips to answer.
+"""What waits for a person: incidents, whistles, tasks, disputes, recurrent problem points on which they have an act to
+do, slips to answer.
 
 Which those are is read from the state tables, so that a new row there shows up here by itself.
 """
@@ -7,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from api.deps import ReadOnly
-from grids import docket, register
+from grids import directory, docket, register
 from grids.acts import slips
 from grids.acts.slips import SlipRow
 from grids.casefile import TaskRow
 from grids.docket import DisputeFile
 from grids.offers import Action, actions
+from grids.places import ledger
+from grids.places.ledger import PlaceFilters, PlaceRow
+from grids.places.placecase import LEADERS, TOWN_DESKS, seat
 from grids.register import Filters
-from grids.rules.disputes import DISPUTE_READERS, RUNNING_DISPUTES, DisputeStatus
+from grids.rules.disputes import DISPUTE_READERS, RUNNING_DISPUTES, TOWN, DisputeStatus
 from grids.rules.lifecycle import INCIDENT, OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Actor, Role
+from grids.rules.places import PlaceStatus
 from grids.rules.presence import Presence
 from grids.rules.tasks import TASK, TaskStatus
 from grids.rules.whistles import WHISTLE, WhistleLevel, WhistleStatus
@@ -56,11 +62,13 @@ class Waiting:
     incidents: Sequence[Incident]
     disputes: Sequence[DisputeFile]
     slips: Sequence[SlipRow]
+    places: Sequence[PlaceRow]
 
     @property
     def count(self) -> int:
         """How many things wait; the tasks under one whistle are one thing."""
-        return sum(map(len, (self.tasks, self.whistles, self.incidents, self.disputes, self.slips)))
+        lists = (self.tasks, self.whistles, self.incidents, self.disputes, self.slips, self.places)
+        return sum(map(len, lists))
 
 
 def incident_statuses(role: Role) -> tuple[IncidentStatus, ...]:
@@ -119,7 +127,7 @@ def _task_states(role: Role) -> list[TaskStatus]:
     return [status for status in TaskStatus if _OWED & set(TASK.actions(status, role))]
 
 
-def waiting_for(session: ReadOnly, actor: Actor) -> Waiting:
+def waiting_for(session: ReadOnly, actor: Actor, now: datetime) -> Waiting:
     """Return what waits for a person, within what they may see."""
     tasks = _tasks(session, actor)
     grouped = {group.rows[0].whistle.id for group in tasks}
@@ -129,6 +137,7 @@ def waiting_for(session: ReadOnly, actor: Actor) -> Waiting:
         _incidents(session, actor),
         _disputes(session, actor),
         [row for row in slips.find(session, actor, open_only=True, limit=_MOST) if row.may_answer],
+        _places(session, actor, now),
     )
 
 
@@ -219,3 +228,27 @@ def _turn(session: ReadOnly, file: DisputeFile, actor: Actor) -> bool:
             return True
     talked = file.dispute.status is DisputeStatus.NEGOTIATING
     return bool(verbs & (_TURNS | {"coordinate"} if talked else _TURNS))
+
+
+def _places(session: ReadOnly, actor: Actor, now: datetime) -> list[PlaceRow]:
+    """Return recurrent problem points at which it is this person's turn: to confirm, to plan, to finish as the lead.
+
+    The others who may do the same at a place find it on the ledger.
+    """
+    turns: list[PlaceFilters] = []
+    if actor.role in LEADERS:
+        turns = [PlaceFilters(statuses=(PlaceStatus.SUSPECTED,))]
+    elif actor.role in TOWN_DESKS:
+        turns = [
+            PlaceFilters(statuses=(PlaceStatus.RETURNED, PlaceStatus.CONFIRMED)),
+            PlaceFilters(statuses=(PlaceStatus.TREATING,), lead=TOWN),
+        ]
+    elif actor.role is Role.DEPARTMENT_DUTY and (
+        body := seat(session, actor, directory.district_of(session, actor) or "")
+    ):
+        turns = [PlaceFilters(statuses=(PlaceStatus.TREATING,), lead=body)]
+    return [
+        row
+        for turn in turns
+        for row in ledger.find_places(session, actor.scope, turn, now=now, limit=_MOST).items
+    ][:_MOST]

@@ -408,6 +408,9 @@ class CampaignWholeOut(CampaignOut):
     before: SpanOut | None = Field(description="as long as `during`, right before it; null before it begins")
     during: SpanOut | None
     may_end: bool
+    out_of_sight: int = Field(
+        description="places counted here for who led it, and no longer listed as it is over"
+    )
 
     @classmethod
     def whole(cls, file: CampaignFile) -> CampaignWholeOut:
@@ -419,6 +422,7 @@ class CampaignWholeOut(CampaignOut):
                 "standing": file.standing,
                 "before": SpanOut.of(file.before),
                 "during": SpanOut.of(file.during),
+                "out_of_sight": file.out_of_sight,
                 "may_end": file.may_end,
             }
         )

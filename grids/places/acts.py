@@ -20,11 +20,10 @@ from grids.rules.calendar import local_day
 from grids.rules.curing import QUIET_DAYS
 from grids.rules.disputes import TOWN
 from grids.rules.permissions import Actor, Role, require_area
-from grids.rules.places import CAMPAIGN_ACTS, PLACE, FoundHow, PlaceStatus
+from grids.rules.places import CAMPAIGN_ACTS, LONGEST_NAME, PLACE, FoundHow, PlaceStatus
 from grids.tables import Department, Place, Placement
 
 __all__ = [
-    "LONGEST_NAME",
     "Plan",
     "actions_on",
     "change_plan",
@@ -35,7 +34,6 @@ __all__ = [
     "plan",
 ]
 
-LONGEST_NAME = 80
 _LONGEST = 2000
 _OF_THE_LEAD = frozenset({"finish", "add_photo"})
 

@@ -91,7 +91,8 @@ class CampaignFile:
     """A campaign with the places of it that the reader may see, and what came of it there.
 
     during : from its first day to its end, or now; before : as long, right before it. Both None before it begins.
-    standing : how many places stand how now. may_end : whether the reader may end it now.
+    standing : how many places stand how now. may_end : whether the reader may end it now. Who leads a campaign reads
+    the counts of all of its places also when it is over; out_of_sight : how many of those are no longer listed.
     """
 
     campaign: Campaign
@@ -100,6 +101,7 @@ class CampaignFile:
     before: Span | None
     during: Span | None
     may_end: bool
+    out_of_sight: int
 
 
 def begin(
@@ -292,10 +294,14 @@ def show_campaign(session: Session, actor: Actor, number: str, *, now: datetime)
         raise _missing(number)
     mine = select(CampaignPlace.place_id).where(CampaignPlace.campaign_id == campaign.id)
     places = rows_of(session, [Place.id.in_(mine), places_in(actor.scope)], now=now)
-    standing = dict.fromkeys(PlaceStatus, 0)
-    for row in places:
-        standing[row.place.status] += 1
-    before, during = _spans(session, campaign, [row.place.id for row in places], now)
+    stands = {row.place.id: row.place.status for row in places}
+    if session.scalar(select(campaign_led_in(actor.scope)).where(Campaign.id == campaign.id)):
+        stands |= {
+            row.id: row.status
+            for row in session.execute(select(Place.id, Place.status).where(Place.id.in_(mine)))
+        }
+    standing = dict.fromkeys(PlaceStatus, 0) | Counter(stands.values())
+    before, during = _spans(session, campaign, list(stands), now)
     return CampaignFile(
         campaign=campaign,
         places=places,
@@ -305,6 +311,7 @@ def show_campaign(session: Session, actor: Actor, number: str, *, now: datetime)
         may_end=campaign.ended_at is None
         and actor.role in BEGINNERS
         and actor.scope.covers(campaign.area_code),
+        out_of_sight=len(stands) - len(places),
     )
 
 

@@ -30,7 +30,7 @@ from grids.rules.calendar import local_day
 from grids.rules.curing import QUIET_DAYS, is_back
 from grids.rules.defaultpoints import find_default_points
 from grids.rules.permissions import SYSTEM, Role
-from grids.rules.places import LIVE_PLACES, WATCHED_PLACES, FoundHow, PlaceStatus
+from grids.rules.places import LIVE_PLACES, LONGEST_NAME, WATCHED_PLACES, FoundHow, PlaceStatus
 from grids.rules.rain import Rain
 from grids.rules.recurrence import RecurrentPoint, find_recurrences
 from grids.scope import under
@@ -41,7 +41,6 @@ __all__ = ["Found", "find", "look_at_report"]
 _ALERTED = (*LEADERS, *TOWN_DESKS, Role.DISTRICT_PLATFORM)
 _SHOWN = 200  # numbers of incidents in one step; the rest is counted
 _ONE_BY_ONE = 5  # places found in one night of which a person is told singly; more are counted
-_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,9 +355,9 @@ def _name(session: Session, told: pd.Series[Any], code: str, edition_id: int) ->
     addresses = Counter(text.strip() for text in told if isinstance(text, str) and text.strip())
     if addresses:
         most = max(addresses.values())
-        return min(text for text, count in addresses.items() if count == most)[:_LONGEST_NAME]
+        return min(text for text, count in addresses.items() if count == most)[:LONGEST_NAME]
     name = session.scalar(select(Grid.name).where(Grid.code == code, Grid.edition_id == edition_id))
-    return (name or code)[:_LONGEST_NAME]
+    return (name or code)[:LONGEST_NAME]
 
 
 def _tell_of_found(session: Session, cases: Sequence[PlaceCase], now: datetime) -> None:

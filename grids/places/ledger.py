@@ -16,14 +16,14 @@ from gis.errors import InvalidInput, NotFound
 from grids import rain as rains
 from grids.cursors import read_cursor, write_cursor
 from grids.places.acts import actions_on
-from grids.places.membership import HAPPENED, is_rainy
+from grids.places.membership import HAPPENED, MAY_HAVE, at_place, is_rainy
 from grids.places.placecase import seat
 from grids.rules.calendar import local_day
 from grids.rules.curing import Quiet, quiet_of
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import OPEN_STATUSES, IncidentStatus
 from grids.rules.permissions import Actor, Scope
-from grids.rules.places import PhotoSide, PlaceStatus
+from grids.rules.places import WATCHED_PLACES, PhotoSide, PlaceStatus
 from grids.rules.rain import Rain, RainEpisode
 from grids.rules.recurrence import counted_times
 from grids.rules.rhythm import Intervals, hour_of_week, intervals
@@ -148,7 +148,9 @@ class PlaceFile:
     """A place whole.
 
     members : by time. times : when each time that counts began. hours : (7, 24) reports by hour of the week, Monday
-    first, on the city's clock. quiet : while it is treated. rains : for waterlogging, the last year's, newest first.
+    first, on the city's clock. quiet : while it is treated, and as it was when it was cured. unjudged : while it is
+    treated, how many reports there nobody has looked at yet; it is not cured before that. rains : for waterlogging,
+    the last year's, newest first.
     bodies : departments of the district by code. actions : what the reader may do now.
     """
 
@@ -158,6 +160,7 @@ class PlaceFile:
     intervals: Intervals
     hours: NDArray[np.int64]
     quiet: Quiet | None
+    unjudged: int
     rains: Sequence[RainLine]
     steps: Sequence[PlaceStep]
     photos: Sequence[PhotoLine]
@@ -296,13 +299,10 @@ def show_place(session: Session, actor: Actor, number: str, *, now: datetime) ->
     members = _members(session, place, actor.scope)
     counted = [member for member in members if member.counts]
     moments = [member.received_at for member in counted]
-    since = min((*moments[:1], place.treated_at or now, now))
+    since = min((*moments[:1], place.treated_at or now, now - _RAINS_SHOWN))
     rain = rains.read_rain(session, place.grid_code[:6], since, now) if is_rainy(place) else None
     times = counted_times(moments, [member.closed_at for member in counted], rain=rain)
-    watched = place.status in (PlaceStatus.TREATED, PlaceStatus.CURED) and place.treated_at is not None
-    quiet = (
-        quiet_of(place.treated_at, place.quiet_days, now, rain=rain) if watched and place.treated_at else None
-    )
+    quiet, unjudged = _quiet(session, place, rain, now)
     return PlaceFile(
         row=row,
         members=members,
@@ -310,6 +310,7 @@ def show_place(session: Session, actor: Actor, number: str, *, now: datetime) ->
         intervals=intervals(times),
         hours=hour_of_week(moments),
         quiet=quiet,
+        unjudged=unjudged,
         rains=_rains(rain, moments, now) if rain is not None else (),
         steps=session.scalars(
             select(PlaceStep).where(PlaceStep.place_id == place.id).order_by(PlaceStep.seq)
@@ -351,6 +352,16 @@ def _members(session: Session, place: Place, scope: Scope) -> list[AtPlace]:
         .order_by(Incident.received_at, Incident.id)
     )
     return [AtPlace(*row) for row in rows]
+
+
+def _quiet(session: Session, place: Place, rain: Rain | None, now: datetime) -> tuple[Quiet | None, int]:
+    """Return how far the quiet period has come, for what was cured how it ended; and the reports that hold a cure."""
+    if place.treated_at is None or place.status not in WATCHED_PLACES:
+        return None, 0
+    if place.status is PlaceStatus.CURED:
+        return quiet_of(place.treated_at, place.quiet_days, place.cured_at or now, rain=rain), 0
+    waiting = at_place(session, place, since=place.treated_at, until=now, what=MAY_HAVE)
+    return quiet_of(place.treated_at, place.quiet_days, now, rain=rain), len(waiting)
 
 
 def _rains(rain: Rain, moments: Sequence[datetime], now: datetime) -> list[RainLine]:

@@ -143,8 +143,11 @@ class PlaceCase:
         incident_id: int | None = None,
         **facts: Any,
     ) -> int:
-        """Message who keeps one of these posts for the place, and who leads there; return how many that were."""
-        reached = self.reached(roles, lead=lead)
+        """Message who keeps one of these posts for the place, and who leads there; return how many that were.
+
+        Nobody is told of what they did themselves.
+        """
+        reached = self.reached(roles, lead=lead) - {self.actor.person_id}
         told = {**self.facts(), **facts}
         outbox.post(self.session, reached, template, told, incident_id=incident_id, now=self.now)
         return len(reached)

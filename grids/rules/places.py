@@ -17,6 +17,7 @@ from grids.rules.permissions import Role
 __all__ = [
     "CAMPAIGN_ACTS",
     "LIVE_PLACES",
+    "LONGEST_NAME",
     "PARKING",
     "PLACE",
     "WATCHED_PLACES",
@@ -26,6 +27,10 @@ __all__ = [
     "PlaceStatus",
     "kind_of",
 ]
+
+
+LONGEST_NAME = 80
+"""Characters of what people call a place; an address that is taken for its name is cut to so many."""
 
 
 class PlaceKind(StrEnum):

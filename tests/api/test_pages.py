@@ -273,6 +273,17 @@ def test_a_report_by_coordinates_is_filed_in_its_cell(city):
     assert "13812345678" not in get(city, "centre", goal).source
 
 
+def test_who_reports_something_in_another_area_is_told_that_it_is_filed(city):
+    goal = done(city, "leader2", "/report/new", text="路灯不亮", **FAR)
+
+    page = get(city, "leader2", goal)
+    number = goal.rpartition("=")[2]
+    assert page.status == 200
+    assert f"已上报，编号 {number}。" in page.text
+    assert get(city, "centre", f"/incidents/{number}").status == 200
+    assert get(city, "leader2", f"/incidents/{number}").status == 404
+
+
 def test_a_report_without_a_place_comes_back_with_what_was_typed(city):
     answer = send(city, "hotline", "/report/new", text="路灯不亮", address="升平巷 8 号", phone="13812345678")
     page = Page(answer)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from api.worker import do_nights
 
 SAID = {
     "category": "07-001",
@@ -156,3 +159,112 @@ def test_an_incident_links_to_its_point_and_says_which_time_it_is(still_city: An
     assert f'href="{point}"' in text
     assert "此处第 1 件" in text
     assert f'href="/incidents/{number}"' in still_city.as_("centre").get(point).text
+
+
+PLAN = {"cause": "无处停", "measure": "划线", "lead": "JJ", "due_on": "2026-06-20"}
+
+
+def named(city: Any, by: str = "leader", **said: str) -> str:
+    """Name a point; return its address."""
+    answer = city.as_(by).post("/points", data=SAID | said, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def sent(city: Any, by: str, address: str, **said: str) -> None:
+    answer = city.as_(by).post(address, data=said, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+
+
+def waits_at(city: Any, address: str) -> list[str]:
+    """Return the logins on whose landing page and in whose inbox a point stands among what waits for them."""
+    row = f'<a class="case case-plain" href="{address}"'
+    logins = ("worker", "leader", "leader2", "centre", "office", "platform", "jj", "cg", "auditor")
+    home, inbox = (
+        [login for login in logins if row in city.as_(login).get(page).text] for page in ("/home", "/inbox")
+    )
+    assert home == inbox
+    return home
+
+
+def test_a_point_waits_for_whose_turn_it_is(city: Any) -> None:
+    point = named(city)
+    assert waits_at(city, point) == ["leader"]
+
+    sent(city, "leader", f"{point}/confirm")
+    assert waits_at(city, point) == ["centre", "office"]
+
+    sent(city, "office", f"{point}/plan", **PLAN, co_CG="yes")
+    assert waits_at(city, point) == ["jj"]
+
+    sent(city, "jj", f"{point}/finish", result="好了")
+    assert waits_at(city, point) == []
+
+
+def test_a_plan_that_the_town_leads_waits_for_the_town(city: Any) -> None:
+    point = named(city)
+    sent(city, "leader", f"{point}/confirm")
+    sent(city, "office", f"{point}/plan", **PLAN | {"lead": "TOWN"})
+
+    assert waits_at(city, point) == ["centre", "office"]
+
+
+def test_the_page_says_what_is_missing_until_a_point_is_cured(city: Any) -> None:
+    point = named(city)
+    sent(city, "leader", f"{point}/confirm")
+    sent(city, "office", f"{point}/plan", **PLAN, co_CG="yes")
+    assert "<dt>协办单位</dt> <dd>" in city.as_("leader").get(point).text  # in the history too
+    sent(city, "jj", f"{point}/finish", result="好了")
+    assert "最早 2026-09-01" in city.as_("leader").get(point).text
+
+    city.clock.advance(days=89)
+    number = city.report(category="07-001")
+    city.clock.advance(days=2)
+    text = city.as_("leader").get(point).text
+    assert "此处有 1 件上报尚未审核" in text
+    assert "最早 " not in text  # that day is over
+    assert "今夜自动销号" not in text
+
+    city.act("centre", f"incidents/{number}/reject", {"reason": "no_content", "reply": "没有内容"})
+    assert "今夜自动销号" in city.as_("leader").get(point).text
+
+    city.clock.advance(days=1)
+    do_nights(city.database, city.clock)
+    text = city.as_("leader").get(point).text
+    assert "已销号，无需办理" in text
+    assert "<dt>平静天数</dt> <dd>92</dd>" in text
+
+
+def test_what_was_set_aside_waits_for_nobody(city: Any) -> None:
+    point = named(city)
+    sent(city, "leader", f"{point}/dismiss", reason="只是洒水车")
+
+    text = city.as_("leader").get(point).text
+
+    assert "已不列入，无需办理" in text
+    assert "尚无方案" not in text
+    assert waits_at(city, point) == []
+
+
+def test_a_campaign_has_a_name_and_ends_before_its_last_day(city: Any) -> None:
+    point = named(city)
+    number = point.rpartition("/")[2]
+    office = city.as_("office")
+    form = office.get(f"/campaigns/new?place={number}").text
+    assert ("姓名" in form, "名称" in form) == (False, True)
+
+    last = (city.clock() + timedelta(days=30)).date().isoformat()
+    wanted = {
+        "place": number,
+        "name": "停车",
+        "goal": "畅通",
+        "lead": "JJ",
+        "from_on": "2026-06-03",
+        "until_on": last,
+    }
+    campaign = office.post("/campaigns", data=wanted, follow_redirects=False).headers["location"]
+    sent(city, "office", f"{campaign}/end", result="好")
+
+    for page in (campaign, "/campaigns?every=true"):
+        text = office.get(page).text
+        assert ("已结束" in text, "已到期" in text) == (True, False)

@@ -30,15 +30,15 @@ PLAN = {
 
 
 def happens(city: Any, **said: Any) -> str:
-    number = city.report(category=PARKING, address="幸福路口", **said)
+    number = city.report(category=PARKING, **{"address": "幸福路口"} | said)
     city.act("centre", f"incidents/{number}/accept", {"level": 1})
     return str(number)
 
 
-def found(city: Any) -> str:
+def found(city: Any, **said: Any) -> str:
     """Let the same happen three times and the night find it; return the number of the place."""
     for _ in range(3):
-        number = happens(city)
+        number = happens(city, **said)
         with city.database.sessions.begin() as session:
             session.execute(
                 text("update incident set status = 'closed', closed_at = :at where number = :number"),
@@ -308,6 +308,21 @@ def test_a_recurrence_on_the_map_leads_to_its_place_in_the_ledger(city):
     assert f'href="/points/{number}"' in page
     assert f'"href":"/points/{number}"' in frame
     assert "/points/new?" not in page + frame
+
+
+def test_a_long_address_names_a_place_alike_by_the_rule_and_by_a_person(city):
+    number = found(city, address="鹿鸣路与幸福路交叉口东北角" * 8)
+    name = city.see("leader", f"places/{number}")["name"]
+    with city.database.sessions.begin() as session:
+        session.execute(text("delete from place_incident"))
+
+    page = city.as_("leader").get("/map/recurrences").text
+    (address,) = re.findall(r'href="(/points/new[^"]*)"', page)
+    form = city.as_("leader").get(html.unescape(address)).text
+
+    assert len(name) == 80
+    assert f'value="{name}"' in form
+    assert 'maxlength="80"' in form
 
 
 def test_a_recurrence_that_is_in_no_ledger_leads_to_naming_it(city):

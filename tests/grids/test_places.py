@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gis.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -267,6 +268,8 @@ def test_a_person_names_a_place_and_what_happened_there_joins_it(city):
     assert (place.status, place.found_how, place.times) == (_S.SUSPECTED, FoundHow.PERSON, 1)  # an hour apart
     assert members(city, place) == {one.id for one in twice}
     assert steps(city, place) == ["name", "join"]
+    assert "place.found" in city.told("office")
+    assert "place.found" not in city.told("leader")  # who knows it already
 
 
 @pytest.mark.parametrize(
@@ -531,10 +534,13 @@ def test_a_report_that_nobody_has_looked_at_holds_the_cure(city):
     city.clock.advance(days=2)
 
     assert night.cure_due(city.session, DISTRICT, city.clock()) == 0
+    shown = ledger.show_place(city.session, city["leader"], place.number, now=city.clock())
+    assert (shown.unjudged, shown.quiet is not None and shown.quiet.over) == (1, True)
     intake.reject(
         city.session, waiting.number, reason=intake.RejectReason.NO_CONTENT, reply="没有内容", by=city["centre"],
         now=city.clock(),
     )  # fmt: skip
+    assert ledger.show_place(city.session, city["leader"], place.number, now=city.clock()).unjudged == 0
     assert night.cure_due(city.session, DISTRICT, city.clock()) == 1
     assert place.status is _S.CURED
 
@@ -579,9 +585,12 @@ def test_a_waterlogging_point_is_cured_by_rain_without_water_and_not_by_a_dry_se
         (40.0, 0), (9.9, 0), (25.0, 0), (30.0, 1), (30.0, 1), (30.0, 1),
     ]  # fmt: skip
 
+    ended = shown.quiet
     city.clock.advance(days=30)
     fall(city, 60.0)
     city.clock.advance(hours=2)
+    shown = ledger.show_place(city.session, city["leader"], place.number, now=city.clock())
+    assert (shown.quiet, shown.rains[0].episode.mm) == (ended, 60.0)  # what cured it is not counted on
     happen(city, category=WATER)
     assert (place.status, place.returns, place.times) == (_S.RETURNED, 1, 4)
 
@@ -606,6 +615,31 @@ def test_reports_of_one_rain_are_one_time_however_far_apart(city):
         select(PlaceIncident.episode_at).where(PlaceIncident.incident_id == last.id)
     ).one()
     assert episode == last.received_at
+
+
+def test_the_rain_behind_a_report_may_have_ended_before_it(city):
+    lon, lat = city.centre_of(CELL)
+    place = acts.name(
+        city.session, category=WATER, lon=lon, lat=lat, frame="CGCS2000", name="桥下", by=city["leader"],
+        now=city.clock(),
+    )  # fmt: skip
+    fall(city, 12.0)
+    city.clock.advance(days=20)
+    fall(city, 30.0)
+    city.clock.advance(hours=3)
+    shown = ledger.show_place(city.session, city["leader"], place.number, now=city.clock())
+    assert [line.episode.mm for line in shown.rains] == [30.0, 12.0]  # also where nothing came of them
+
+    for _ in range(2):  # two hours and ten after it: its water still
+        happen(city, category=WATER)
+        city.clock.advance(hours=8)
+
+    assert place.times == 1
+    shown = ledger.show_place(city.session, city["leader"], place.number, now=city.clock())
+    assert [(line.episode.mm, line.reports) for line in shown.rains] == [(30.0, 2), (12.0, 0)]
+    city.clock.advance(days=1)
+    a_night(city)
+    assert place.times == 1
 
 
 def test_rain_that_is_read_later_counts_the_place_anew(city):
@@ -1000,6 +1034,48 @@ def test_the_department_that_leads_a_campaign_sees_it_and_its_places_while_it_ru
     assert ledger.show_place(city.session, city["JJ"], place.number, now=city.clock()).actions == ()
 
 
+def test_a_campaign_that_is_over_opens_its_places_to_nobody_any_more(city):
+    thrice(city)
+    thrice(city, category=WATER, north_m=300)
+    finding.find(city.session, DISTRICT, city.clock())
+    theirs, own = city.session.scalars(select(Place).order_by(Place.category_code.desc())).all()
+    acts.confirm(city.session, own.number, by=city["leader"], now=city.clock())
+    acts.plan(
+        city.session,
+        own.number,
+        a_plan(city, lead="CG", cooperating=("JJ",)),
+        by=city["office"],
+        now=city.clock(),
+    )
+    campaign = a_campaign(city, theirs, own)
+    happen(city)
+
+    def listed() -> set[str]:
+        page = ledger.find_places(city.session, city["JJ"].scope, now=city.clock())
+        return {row.place.number for row in page.items}
+
+    assert listed() == {theirs.number, own.number}
+    during = campaigns.show_campaign(city.session, city["JJ"], campaign.number, now=city.clock())
+    city.clock.advance(days=1)
+    campaigns.end(city.session, campaign.number, result="好", by=city["office"], now=city.clock())
+
+    assert listed() == {own.number}  # it cooperates there
+    with pytest.raises(NotFound):
+        ledger.show_place(city.session, city["JJ"], theirs.number, now=city.clock())
+    after = campaigns.show_campaign(city.session, city["JJ"], campaign.number, now=city.clock())
+    assert ([row.place.number for row in after.places], after.out_of_sight) == ([own.number], 1)
+    assert (sum(after.standing.values()), during.out_of_sight) == (2, 0)
+    assert after.during is not None
+    assert after.during.incidents >= 1  # counted at all of its places
+    rows, _ = campaigns.find_campaigns(city.session, city["JJ"].scope)
+    assert rows == [campaign]  # what came of it stays theirs to read
+    office = campaigns.show_campaign(city.session, city["office"], campaign.number, now=city.clock())
+    assert (len(office.places), office.out_of_sight) == (2, 0)
+    # who only cooperates at one place of it counts that one
+    cooperating = campaigns.show_campaign(city.session, city["CG"], campaign.number, now=city.clock())
+    assert (sum(cooperating.standing.values()), cooperating.out_of_sight) == (1, 0)
+
+
 def test_a_place_that_was_cured_meanwhile_still_hears_the_end_of_its_campaign(city):
     place = treated(city)
     campaign = a_campaign(city, place)
@@ -1137,3 +1213,114 @@ def test_the_night_waits_for_nobody_who_holds_a_case(committed_city, engine: Eng
     a_night(city)
     assert members(city, place) == {*(one.id for one in three), fourth.id}
     city.session.rollback()
+
+
+def at_once(engine: Engine, *acts: Any) -> list[Any]:
+    """Do several things at the same moment, each in a transaction of its own; return what each gave."""
+    begun = threading.Barrier(len(acts))
+    given: list[Any] = [None] * len(acts)
+
+    def run(place: int, act: Any) -> None:
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                begun.wait(10)
+                given[place] = act(session)
+                session.commit()
+        except BaseException as error:
+            given[place] = error
+
+    threads = [threading.Thread(target=run, args=one) for one in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return given
+
+
+NIGHT_ROUNDS = 3
+SPOTS = [
+    (code, north)
+    for north in (0.0, 250.0, -250.0)
+    for code in ("990101001001002", "990101001002001", "990101001002002")
+]
+
+
+def test_two_nights_a_report_and_a_campaign_at_once_find_nothing_twice_and_lose_nothing(
+    committed_city, engine: Engine, soak: bool
+):
+    city = committed_city
+    old = treated(city)
+    for turn, (code, north) in enumerate(SPOTS if soak else SPOTS[:NIGHT_ROUNDS]):
+        fresh = {one.id for one in thrice(city, days=2, code=code, north_m=north)}
+        lon, lat = city.centre_of(code)
+        coming = [
+            city.report(category=PARKING, lon=lon, lat=lat + north * METRE),
+            city.report(category=PARKING),
+        ]
+        numbers, campaign = [one.number for one in coming], f"第{turn}次整治"
+        city.session.commit()
+        now, day = city.clock(), city.clock().date()
+        plan = CampaignPlan(campaign, "990101001", "少", "JJ", day, day + timedelta(days=9))
+
+        given = at_once(
+            engine,
+            *[lambda session, now=now: night.nightly(session, DISTRICT, now)] * 2,
+            *[
+                lambda session, now=now, number=number: incidents.accept(
+                    session, number, by=city["centre"], now=now
+                )
+                for number in numbers
+            ],
+            lambda session, now=now, plan=plan: campaigns.begin(
+                session, plan, places=[old.number], by=city["office"], now=now
+            ),
+        )
+
+        assert [one for one in given if isinstance(one, BaseException)] == []
+        done = [one for one in given[:2] if one is not None]
+        assert len(done) <= 1  # none where the campaign was first: then the night is still due
+        if not done:
+            assert night.districts_due(city.session, now) == [DISTRICT]
+            a_night(city)
+        city.clock.advance(days=1)
+        a_night(city)  # lets in what somebody held
+        city.session.commit()
+        city.session.expire_all()
+        (new,) = city.session.scalars(
+            select(Place).join(PlaceIncident).where(PlaceIncident.incident_id.in_(fresh)).distinct()
+        )
+        assert members(city, new) == fresh | {coming[0].id}
+        assert coming[1].id in members(city, old)
+        assert steps(city, old).count("begin_campaign") == turn + 1
+        assert city.session.scalar(select(func.count()).select_from(Place)) == turn + 2
+    assert (old.status, old.returns, steps(city, old).count("return")) == (_S.RETURNED, 1, 1)
+    assert audit.verify_places(city.session).broken == {}
+    twice = select(PlaceIncident.incident_id).group_by(PlaceIncident.incident_id).having(func.count() > 1)
+    assert city.session.scalars(twice).all() == []
+    city.session.rollback()
+
+
+def test_who_locks_several_places_waits_for_the_night_and_holds_the_next_one_off(
+    committed_city, engine: Engine
+):
+    city = committed_city
+    found(city)
+    city.session.commit()
+    with Session(engine) as first, Session(engine) as second:
+        assert night.nightly(first, DISTRICT, city.clock()) is not None
+        second.execute(text("set local lock_timeout = '200ms'"))
+        with pytest.raises(OperationalError):
+            night.hold_off(second, DISTRICT)
+        second.rollback()
+        first.commit()
+
+        night.hold_off(second, DISTRICT)
+        city.clock.advance(days=1)
+        assert night.nightly(first, DISTRICT, city.clock()) is None
+        first.commit()
+        second.commit()
+
+        assert night.districts_due(first, city.clock()) == [DISTRICT]  # put off, not lost
+        assert night.nightly(first, DISTRICT, city.clock()) is not None
+        first.rollback()

@@ -218,6 +218,32 @@ def test_two_periods_are_compared_from_the_form(chromium, town):
         assert title.inner_text() == "变化：事件件数"
 
 
+def test_the_form_follows_the_choice_without_a_reload(chromium, town):
+    with visiting(chromium, town, "platform") as visitor:
+        visitor.open("/map/responses?metric=handle&stat=p90")
+        which, clock = (visitor.page.locator(f'[name="{name}"]') for name in ("stat", "time"))
+        expect(which).to_be_visible()
+
+        visitor.page.select_option('[name="metric"]', "overdue")
+        expect(which).to_be_hidden()
+        expect(clock).to_be_hidden()
+
+        visitor.page.select_option('[name="metric"]', "close")
+        expect(clock).to_be_visible()
+        assert which.input_value() == "p90"
+
+
+def test_without_scripts_the_form_shows_what_applied_and_what_does_not_is_left_out(chromium, town):
+    with visiting(chromium, town, "platform", scripts=False) as visitor:
+        visitor.page.goto(f"{town.address}/map/responses?metric=handle&stat=p90")
+        visitor.page.select_option('[name="metric"]', "overdue")
+        with visitor.page.expect_navigation():
+            visitor.page.locator(".filters-analysis button").click()
+
+        assert "P90" not in visitor.says()
+        expect(visitor.page.locator('[name="stat"]')).to_be_hidden()
+
+
 def _listed(page):
     """Return the codes of the areas in the table, and their counts."""
     rows = page.locator("tbody tr[data-code]").all()

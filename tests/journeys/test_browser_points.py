@@ -121,6 +121,10 @@ def story(town: Town, chromium: Any, tmp_path: Path, shot: Shot) -> None:
         centre.page.locator(f'a[href="{point}"]').click()
         assert "整治后于" in centre.says()
         shot(centre, "returned")
+        leader.open(point)
+        for part in (".table-long", ".heat-scroll"):  # whole on a telephone: no time and no hour out of sight
+            shown = leader.page.locator(part).first
+            assert shown.evaluate("node => node.scrollWidth <= node.clientWidth")
         office.open("/points?kind=parking")
         assert "个问题点整治后又复发" in office.says()
 
@@ -131,6 +135,13 @@ def story(town: Town, chromium: Any, tmp_path: Path, shot: Shot) -> None:
         office.page.fill('[name="goal"]', "放学时段行车道畅通")
         office.page.select_option('[name="lead"]', "JJ")
         shot(office, "campaign-new")
+        office.page.set_viewport_size({"width": 390, "height": 844})
+        send, until = (
+            office.page.locator(what).bounding_box()
+            for what in ("#campaign button.full", '[name="until_on"]')
+        )
+        assert until["x"] + until["width"] <= send["x"] + send["width"]  # no wider than the form
+        office.page.set_viewport_size({"width": 1440, "height": 900})
         with office.page.expect_navigation():
             office.page.locator("form#campaign button").last.click()
         assert NAME in office.says()
