@@ -34,12 +34,14 @@ from maps.responses import rate_names, step_names, time_writer
 
 __all__ = [
     "MOST_CELLS",
+    "MOST_LISTED",
     "Against",
     "Classes",
     "Found",
     "Gap",
     "Layer",
     "Links",
+    "Needs",
     "Statistic",
     "TimeKind",
     "View",
@@ -50,6 +52,7 @@ __all__ = [
     "found",
     "indicator",
     "metrics_of",
+    "needs_of",
     "require_begun",
     "require_drawable",
     "wished",
@@ -58,6 +61,8 @@ __all__ = [
 
 MOST_CELLS = 10_000
 """Areas that one map draws: on one canvas, in a second, from a page below 3 MB."""
+MOST_LISTED = 200
+"""Recurrent places that the table beside a map lists, as many as one page of any list."""
 _BANDWIDTH_M, _SQUARE_M = 300.0, 100.0  # a few minutes' walk; squares a third of it
 
 _Code = TypeVar("_Code", bound=StrEnum)
@@ -136,7 +141,8 @@ class Found:
     """The figures of a wish. cells : one row an area. total : the same figure of the whole area, one row, or None.
 
     weekly : for the slider, where there is one. density : for that layer. default_points : one row each.
-    usual : round what fixed classes of counts are set (`grids.measures.usual`).
+    usual : round what fixed classes of counts are set (`grids.measures.usual`). count : of recurrences, which are
+    points, how many there are; cells holds the most frequent `MOST_LISTED`.
     """
 
     cells: gpd.GeoDataFrame
@@ -145,6 +151,7 @@ class Found:
     density: Density | None = None
     default_points: gpd.GeoDataFrame | None = None
     usual: float | None = None
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,33 @@ def metrics_of(view: View) -> tuple[str, ...]:
         View.RESPONSES: (ResponseMetric.HANDLE, *(m for m in ResponseMetric if m != "handle"), *Rate),
         View.RECURRENCES: (),
         View.COVERAGE: tuple(Gap),
+    }[view]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """That a choice means something only while another one has one of some values, "" for none."""
+
+    choice: str
+    among: tuple[str, ...]
+
+    def met(self, given: Mapping[str, str | None]) -> bool:
+        """Tell whether it means something beside what was chosen."""
+        return (given.get(self.choice) or "") in self.among
+
+
+def needs_of(view: View) -> Mapping[str, Needs]:
+    """Return what choices of a view depend on: a rate has no median, and a change no classes and no hot spots.
+
+    One that means nothing is left out of account, and kept for when it means something again.
+    """
+    whole = Needs("compare", ("",))
+    times = Needs("metric", ("", *ResponseMetric))
+    return {
+        View.HOTSPOTS: {"layer": whole, "classes": whole},
+        View.RESPONSES: {"stat": times, "time": times, "classes": whole},
+        View.RECURRENCES: {},
+        View.COVERAGE: {},
     }[view]
 
 
@@ -220,8 +254,11 @@ def found(session: Session, scope: Scope, window: Window, wish: Wish, *, now: da
             require_drawable(gaps(session, window.area or "", on=local_day(now), level=window.level))
         )
     require_begun(window, now)
+    if wish.against is not None:
+        require_begun(replace(window, since=wish.against[0], until=wish.against[1]), now, field="before_from")
     if wish.view is View.RECURRENCES:
-        return Found(measures.recurrences(session, scope, window))
+        places = measures.recurrent_places(session, scope, window, most=MOST_LISTED)
+        return Found(places.places, count=places.total)
     cells = require_drawable(_figures(session, scope, window, wish, now))
     whole = replace(window, level=level_of(window.area)) if window.area else None
     total = None
@@ -244,16 +281,16 @@ def found(session: Session, scope: Scope, window: Window, wish: Wish, *, now: da
     return Found(cells, total, weekly, density, points, usual)
 
 
-def require_begun(window: Window, now: datetime) -> None:
-    """Raise `InvalidInput` for what no figure can be of.
+def require_begun(window: Window, now: datetime, *, field: str = "from") -> None:
+    """Raise `InvalidInput` for what no figure can be of; the pages, the command line and /api/measures ask here.
 
     "period_to_come" where the period begins after `now`: that nothing is known of it is not that nothing happened.
-    "no_cells" for a level above the area's own.
+    "no_cells" for a level above the area's own. field : what the first day is asked by.
     """
     if window.since > now:
         first = local_day(window.since).isoformat()
         said = f"the period begins on {first}, which is still to come: choose days up to today"
-        raise InvalidInput("period_to_come", said, field="from", got=first)
+        raise InvalidInput("period_to_come", said, field=field, got=first)
     if window.area and is_above(window.level, level_of(window.area)):
         said = f"{window.area} lies within one {window.level}: choose its own level or one below"
         raise InvalidInput("no_cells", said, field="level", got=window.level.value)

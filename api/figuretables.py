@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from api.filenames import figure_detail
 from api.i18n import Words
 from api.tablefiles import About
 from grids.measures import HotspotMetric, Rate, ResponseMetric, Window
@@ -27,8 +28,8 @@ def about_figure(
 ) -> About:
     """Return what a figure is about.
 
-    name : counts, hotspots, responses, rates, compare, recurrences, emerging, weekly or default-points; metric : a
-    code of it.
+    name : counts, hotspots, responses, rates, compare, recurrences, recurrent-places, emerging, weekly or
+    default-points; metric : a code of it.
     definition : how it is counted, in words. place, category, grid : names; "" for all categories, and for the grid
     as it was.
     """
@@ -49,7 +50,7 @@ def about_figure(
         filters.append((words("Indicator"), indicator))
     few = words("Figures on fewer than 10 cases are small samples; an empty cell is no data, not zero.")
     return About(
-        name=f"{name}-{window.area or 'city'}",
+        name=f"{name}-{window.area or 'city'}-{figure_detail(window, metric)}",
         title=_titles(words).get(name, name),
         filters=filters,
         notes=[*([definition] if definition else []), few],
@@ -65,7 +66,8 @@ def _titles(words: Words) -> dict[str, str]:
         "responses": words("Response times"),
         "rates": words("Rates"),
         "compare": words("Change between two periods"),
-        "recurrences": words("Recurrent places"),
+        "recurrences": words("Cases at recurrent places"),
+        "recurrent-places": words("Recurrent places"),
         "emerging": words("Emerging hot spots"),
         "default-points": words("Default points"),
         "weekly": words("Cases by week"),

@@ -243,18 +243,13 @@ def _told(about: About, columns: Sequence[Column], words: Words) -> Iterator[tup
     yield words("Title"), about.title
     yield from about.filters
     for note in about.notes:
-        yield words("Definition"), _after(words("Definition"), note)
+        yield words("How it is counted"), note
     yield words("Data as of"), words.moment(about.as_of) + " (UTC+8)"
     if about.mark:
-        yield words("Taken away"), _after(words("Taken away"), about.mark)
+        yield words("Taken away"), about.mark
     yield words("Column"), words("Name of the column in files for programs")
     for column in columns:
         yield column.heading, column.name
-
-
-def _after(label: str, text: str) -> str:
-    """Return a text without the label that it begins with: on a sheet of paper it stands alone, here beside it."""
-    return text.removeprefix(label).lstrip("：: ") if text.startswith((f"{label}：", f"{label}:")) else text
 
 
 def _width(heading: str, values: Sequence[Any]) -> float:
@@ -369,6 +364,7 @@ def _headings(words: Words) -> dict[str, tuple[str, Kind | None, str]]:
         "hot": (words("Hot spot"), "flag", ""),
         "cold": (words("Cold spot"), "flag", ""),
         "quadrant": (words("Quadrant of local Moran"), "whole", ""),
+        "places": (words("Recurrent places"), "whole", ""),
         "open": (words("Still open"), "whole", ""),
         "open_late": (words("Open and late"), "whole", ""),
         "p90": (words("P90, minutes"), "number", ""),

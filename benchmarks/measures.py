@@ -51,7 +51,7 @@ OURS = "grids.measures, over HTTP"
 PEER = "one SQL query over the rows"
 
 DISTRICT = "990101"
-CELL, LITTER = "building_group", "02-001"
+CELL = "building_group"
 _EDITION = """
 insert into edition (name, status, source, frame, leaf_level, effective_from, loaded_at, report)
 values ('bench', 'published', 'bench', 'CGCS2000', 'building_group', '2015-01-01', :now, '{}')
@@ -247,10 +247,14 @@ class _Figures:
         rows += [self._alone("default points", "default-points")]
         rows += [self._alone("handling times, two years compared", "compare", of="responses")]
         rows += [
-            self._alone("recurrent places, one category", "recurrences", category=LITTER),
-            self._alone("recurrent places, one town", "recurrences", area=DISTRICT + "003"),
+            self._alone("cases at recurrent places by cell", "recurrences", level=CELL),
+            self._alone("recurrent places, the first page", "recurrent-places"),
+            self._alone("recurrent places of a period that nobody asked for", "recurrent-places", fresh=True),
         ]
-        rows += [self._alone("counts right after a case changed", "counts", change=True)]
+        rows += [
+            self._alone(f"{path} right after a case changed", path, change=True)
+            for path in ("counts", "recurrences")
+        ]
         return rows
 
     def _pair(
@@ -282,12 +286,15 @@ class _Figures:
             Row(task, PEER, peer * 1000, "ms", peer / median, "answers equal; ratio of medians"),
         ]
 
-    def _alone(self, task: str, path: str, *, change: bool = False, **asked: str) -> Row:
+    def _alone(self, task: str, path: str, *, change: bool = False, fresh: bool = False, **asked: str) -> Row:
+        """Ask again and again: right after a change of a case of the last year, or each time of another period."""
         taken = []
         rows = len(self._ask(path, **asked).get("rows", ()))
         for number in range(RUNS):
             if change:
-                self._change(1 + number * 7919 % self.incidents)
+                self._change(self.incidents - number * 7919 % int(self.incidents / self.years))
+            if fresh:
+                asked["from"] = (SINCE + timedelta(hours=number + 1)).isoformat()
             begun = time.perf_counter()
             self._ask(path, **asked)
             taken.append(time.perf_counter() - begun)
@@ -301,7 +308,10 @@ class _Figures:
         )
 
     def _change(self, incident: int) -> None:
-        step = "update incident set trace_seq = trace_seq + 1, rework_count = rework_count + 1 where id = :id"
+        step = (
+            "update incident set trace_seq = trace_seq + 1, rework_count = rework_count + 1,"
+            " closed_at = closed_at + interval '1 minute' where id = :id"
+        )
         self.connection.execute(text(step), {"id": incident})
         written = _TRACE.replace("select id, 1,", "select id, trace_seq,") + " where id = :id"
         self.connection.execute(text(written), {"id": incident})

@@ -39,7 +39,7 @@ from sqlalchemy.pool import Pool
 from grids.figures.reading import Columns, Head, changed_since, codes_of, head, received_in
 from grids.tables import Incident
 
-__all__ = ["FactStore", "Facts", "facts", "micros", "pool_of"]
+__all__ = ["FactStore", "Facts", "facts", "pool_of"]
 
 MOST_CHANGES = 20_000  # more than this are read as whole months
 _TRIES = 4  # to read what is missing while more than `MOST_CHANGES` change at a time
@@ -339,12 +339,6 @@ def _month_of(moment: datetime) -> int:
 def _month_numbers(received: Ints) -> Ints:
     # datetime64 counts months from January 1970
     return received.view("datetime64[us]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
-
-
-def micros(moment: datetime) -> int:
-    """Return a moment as the columns hold it: microseconds of Unix time."""
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 # by connection pool, which all engines on one database share

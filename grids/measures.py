@@ -30,29 +30,31 @@ from gis.crs import STORAGE_SRID, metric_crs
 from gis.density import Surface, kernel_density
 from gis.errors import InvalidInput
 from grids import calendars
-from grids.facts import micros
 from grids.figures import counts as counting
 from grids.figures import hotspots as scoring
 from grids.figures import rates as sharing
 from grids.figures import series, times
 from grids.figures.areaview import AreaView, area_view
 from grids.figures.asking import Figure, HotspotMetric, Rate, ResponseMetric, TimeKind, Window, lately
-from grids.figures.recurring import recurrences
+from grids.figures.recurring import MOST_ON_A_MAP, RecurrentPlaces, recurrences, recurrent_places
 from grids.figures.series import Weekly
 from grids.figures.taking import COUNTED, Taken, take
 from grids.rules.codes import level_of
 from grids.rules.defaultpoints import DefaultPoint, find_default_points
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel
+from grids.rules.moments import micros
 from grids.rules.permissions import Scope
 from grids.tables import Incident
 
 __all__ = [
     "COUNTED",
+    "MOST_ON_A_MAP",
     "AreaView",
     "Density",
     "Figure",
     "HotspotMetric",
     "Rate",
+    "RecurrentPlaces",
     "ResponseMetric",
     "TimeKind",
     "Weekly",
@@ -67,6 +69,7 @@ __all__ = [
     "lately",
     "rates",
     "recurrences",
+    "recurrent_places",
     "responses",
     "usual",
     "weekly",

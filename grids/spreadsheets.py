@@ -21,12 +21,16 @@ _LONGEST_TEXT = 32_000  # a cell holds 32,767
 def typed_cell(sheet: Any, value: Any, number_format: str | None = None) -> Any:
     """Return a cell of a write-only sheet; text is text whatever it begins with, also when it is typed over.
 
+    A text that is longer than a cell takes ends in "…".
+
     A time loses its zone, because spreadsheets know none: give it as the city's clock shows it.
     """
     if isinstance(value, datetime):
         value = value.replace(tzinfo=None)
     if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST_TEXT]
+        value = ILLEGAL_CHARACTERS_RE.sub("", value)
+        if len(value) > _LONGEST_TEXT:
+            value = value[: _LONGEST_TEXT - 1] + "…"  # what was left out shows
     cell = WriteOnlyCell(sheet, value=value)
     if isinstance(value, str):
         cell.data_type = "s"

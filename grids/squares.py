@@ -21,12 +21,13 @@ from sqlalchemy.orm import Session
 
 from gis.crs import STORAGE_SRID
 from gis.tiles import Tile
-from grids.facts import Facts, facts, micros
+from grids.facts import Facts, facts
 from grids.figures.reading import CHANNELS, GRADES, MISSING, STATUSES
 from grids.figures.taking import COUNTED, seen
 from grids.register import Filters, conditions
 from grids.rules.grading import Grade
 from grids.rules.lifecycle import OPEN_STATUSES, UNCOUNTED_STATUSES
+from grids.rules.moments import micros
 from grids.rules.permissions import Scope
 from grids.scope import incidents_in
 from grids.tables import Incident

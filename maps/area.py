@@ -43,6 +43,7 @@ def area_map(
     title: str | None = None,
     attribution: str = "",
     tile_url: str | None = None,
+    recurrent: int | None = None,
 ) -> GridMap:
     """Draw the cells that somebody answers for, with the incidents and recurrent points in them.
 
@@ -53,7 +54,8 @@ def area_map(
         status         the code of its state            status_text  that state in the reader's language
         due_at         aware time of the next limit, NaT for none
         url            path of its page on our host; another address is left out
-    recurrences : points with the columns of `maps.recurrence_map`.
+    recurrences : points with the columns of `maps.recurrence_map`; recurrent : how many there are, where these are
+        not all.
     as_of : when the data was read, aware; time left and overdue are told against it.
     title : by default the name of the one own cell, or how many they are.
     Raises `InvalidInput` for a missing column, an unknown grade or no own cell.
@@ -83,7 +85,7 @@ def area_map(
         layer,
     ]
     m.drawing.legend += [_incident_legend(layer, words), _state_legend(layer, words)]
-    m.drawing.legend.append(recurrence_legend(recurrences, words))
+    m.drawing.legend.append(recurrence_legend(recurrences, words, recurrent))
     m.drawing.legend.append(
         {
             "title": words("Grids"),

@@ -30,6 +30,7 @@ def recurrence_map(
     as_of: datetime | None = None,
     attribution: str = "",
     tile_url: str | None = None,
+    recurrent: int | None = None,
 ) -> GridMap:
     """Draw the recurrent points of an area over the bounds of its cells.
 
@@ -41,6 +42,7 @@ def recurrence_map(
         open           int, how many are still open
         name, address, url, url_text  text, may be absent: the place's name, where it is, a page of it on our host,
                        and the words that lead there
+    recurrent : how many places there are, where these are not all.
     cells : polygons with code and name, for orientation; at least one.
     Raises `InvalidInput` for a missing column or no cells.
     """
@@ -58,9 +60,17 @@ def recurrence_map(
     )
     (shapes,) = simplified(cells)
     m.drawing.layers += [plain_cells("cells", "plain", cells, shapes, words), recurrence_layer(places, words)]
-    m.drawing.legend.append(recurrence_legend(places, words))
+    m.drawing.legend.append(recurrence_legend(places, words, recurrent))
     if places.empty:
         m.drawing.notes.append(words("No recurrent place in this period."))
+    if recurrent is not None and recurrent > len(places):
+        m.drawing.notes.append(
+            words(
+                "The {shown} most frequent of {all} places; a category or a smaller area shows the others.",
+                shown=number(len(places)),
+                all=number(recurrent),
+            )
+        )
     m.drawing.notes.append(words("At least three cases of one category at one place within 90 days."))
     return m
 
@@ -105,8 +115,8 @@ def recurrence_layer(places: gpd.GeoDataFrame, words: Words) -> dict[str, Any]:
     return {"kind": "recurrences", "id": "recurrences", "columns": columns, "rows": rows}
 
 
-def recurrence_legend(places: gpd.GeoDataFrame, words: Words) -> dict[str, Any]:
-    """Return the legend of the recurrent points: only the kinds that the map shows."""
+def recurrence_legend(places: gpd.GeoDataFrame, words: Words, recurrent: int | None = None) -> dict[str, Any]:
+    """Return the legend of the recurrent points: only the kinds that the map shows; see `recurrence_map`."""
     names = {
         "drop": words("Waterlogging"),
         "parking": words("Parking"),
@@ -119,7 +129,10 @@ def recurrence_legend(places: gpd.GeoDataFrame, words: Words) -> dict[str, Any]:
         for icon, name in names.items()
         if icon in icons
     ]
-    title = words("Recurrent places ({count})", count=len(places))
+    count = number(len(places))
+    if recurrent is not None and recurrent > len(places):
+        count = words("{shown} of {all}", shown=count, all=number(recurrent))
+    title = words("Recurrent places ({count})", count=count)
     note = words("×N: cases at the place") if len(places) else ""
     return {"title": title, "layer": "recurrences", "items": items, "note": note}
 

@@ -86,9 +86,10 @@ def area(area: Area, output: Output, language: In = Language.CHINESE) -> None:
             view.own,
             view.neighbours,
             cases.assign(status_text=[words.of("status", status) for status in cases["status"]]),
-            _named(view.recurrences, words),
+            _named(view.recurrences.places, words),
             words=words,
             as_of=now,
+            recurrent=view.recurrences.total,
         )
         _save(session, drawn, output, area=area, words=words, now=now)
 
@@ -227,6 +228,7 @@ def recurrences(
     from api import analysis
     from api.clock import system_clock
     from grids import atlas, measures
+    from grids.exports import kind_of
     from grids.rules.permissions import SYSTEM
     from maps import recurrence_map
 
@@ -235,7 +237,9 @@ def recurrences(
         window = _window(session, area, level, category, since, until, edition, now)
         named = _category_name(session, category, words)
         analysis.require_begun(window, now)
-        places = measures.recurrences(session, SYSTEM.scope, window)
+        most = measures.MOST_ON_A_MAP if kind_of(output, _KINDS) in _SHEETS.values() else None
+        found = measures.recurrent_places(session, SYSTEM.scope, window, most=most)
+        places = found.places
         drawn = recurrence_map(
             _named(places, words),
             atlas.areas(
@@ -249,9 +253,10 @@ def recurrences(
             category=named,
             words=words,
             as_of=now,
+            recurrent=found.total,
         )
         _say_grid(drawn, session, window, words)
-        figure = _Figure(places, "recurrences", window, None, ("recurrences",), named)
+        figure = _Figure(places, "recurrent-places", window, None, ("recurrent_places",), named)
         _save(session, drawn, output, area=area, words=words, now=now, figure=figure)
 
 

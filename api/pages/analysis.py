@@ -24,6 +24,7 @@ from api.names import Names
 from api.pages.analysistable import Numbers, numbers
 from api.pages.forms import Filled, day_of, text_of
 from api.pages.visit import Visit, Visiting
+from api.tablefiles import MOST_ROWS
 from gis.errors import CityError, InvalidInput
 from grids import directory
 from grids.ground import editions
@@ -34,6 +35,7 @@ from grids.rules.grading import Grade
 from grids.rules.levels import CODE_LENGTH, TOP_DOWN, GridLevel, child_level, is_above
 from grids.rules.lifecycle import Channel
 from grids.rules.permissions import DUTY_KEEPERS, require_area, require_role
+from maps.choropleth import number
 from maps.hotspots import indicator_names
 from maps.palette import FEW_CASES
 from maps.responses import rate_names
@@ -145,6 +147,8 @@ def _page(session: ReadOnly, visit: Visit, view: View) -> HTMLResponse:
         form=Filled("filter", given, shown.problem),
         table=shown.table,
         places=shown.places,
+        others=_others(shown, words),
+        all_places=_all_places(shown),
         nothing=_nothing(shown, words=visit.words),
         default_points=_default_points(shown.found),
         frame=asked.link(f"/maps/{view.value}") if asked and not shown.problem else None,
@@ -160,6 +164,7 @@ def _page(session: ReadOnly, visit: Visit, view: View) -> HTMLResponse:
         ],
         views=_views(visit, view),
         choices=_choices(words, view),
+        needs=analysis.needs_of(view),
         grids=_grids(session, visit, area, asked),
         folded=any(given.get(name) for name in ("grade", "channel", "edition", "before_from", "classes")),
         few=FEW_CASES,
@@ -202,6 +207,27 @@ def _places(session: ReadOnly, visit: Visit, found: Found, asked: Asked, names: 
             )
         )
     return places
+
+
+def _others(shown: _Shown, words: Any) -> str:
+    """Return that there are more places than the table lists, else ""."""
+    count = shown.found.count if shown.found else 0
+    if count <= len(shown.places):
+        return ""
+    return str(
+        words(
+            "The {shown} most frequent of {all} places; a category or a smaller area shows the others.",
+            shown=number(len(shown.places)),
+            all=number(count),
+        )
+    )
+
+
+def _all_places(shown: _Shown) -> str:
+    """Return the address of a table of all places, "" where one file does not hold them."""
+    if shown.asked is None or shown.found is None or shown.found.count > MOST_ROWS:
+        return ""
+    return shown.asked.link("/api/measures/recurrent-places", format="xlsx")
 
 
 def _nothing(shown: _Shown, words: Any) -> str:

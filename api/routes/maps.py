@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from api import analysis
 from api.analysis import Against, Classes, Gap, Layer, Links, Statistic, View
 from api.deps import Now, PageMe, ReadOnly, Words
+from api.filenames import map_detail
 from api.i18n import Words as InWords
 from api.ledgerlinks import with_links
 from api.problems import answers
@@ -82,10 +83,11 @@ def area(me: PageMe, session: ReadOnly, now: Now, words: Words, sheet: Sheet, ar
         view.own,
         view.neighbours,
         cases.assign(status_text=[words.of("status", status) for status in cases["status"]]),
-        _named(view.recurrences, words),
+        _named(view.recurrences.places, words),
         words=words,
         as_of=now,
         title=atlas.grid(session, code, on=local_day(now)).name,
+        recurrent=view.recurrences.total,
     )
     return sheet(drawn, "area", code, cases.drop(columns="url"))
 
@@ -109,8 +111,8 @@ def hotspots(
     metric: Annotated[HotspotMetric, Query()] = HotspotMetric.COUNT,
 ) -> Response:
     """Draw where incidents gather, and which grids are beyond chance; with a slider over the weeks."""
-    drawn, cells = _drawn(session, me, now, words, chosen, View.HOTSPOTS, {**shown, "metric": metric})
-    return sheet(drawn, "hotspots", chosen.area, cells)
+    drawn, cells, detail = _drawn(session, me, now, words, chosen, View.HOTSPOTS, {**shown, "metric": metric})
+    return sheet(drawn, "hotspots", chosen.area, cells, detail)
 
 
 @router.get("/responses", responses=ANSWERS)
@@ -125,8 +127,10 @@ def responses(
     metric: Annotated[str, Query(max_length=20, description=_STEPS)] = ResponseMetric.HANDLE,
 ) -> Response:
     """Draw how long a step took, or how often something went wrong, by grid."""
-    drawn, cells = _drawn(session, me, now, words, chosen, View.RESPONSES, {**shown, "metric": metric})
-    return sheet(drawn, "responses", chosen.area, cells)
+    drawn, cells, detail = _drawn(
+        session, me, now, words, chosen, View.RESPONSES, {**shown, "metric": metric}
+    )
+    return sheet(drawn, "responses", chosen.area, cells, detail)
 
 
 @router.get("/coverage", responses=ANSWERS)
@@ -141,8 +145,8 @@ def coverage(
 ) -> Response:
     """Draw which posts nobody holds, or which categories nobody leads, by grid."""
     require_role(me, DUTY_KEEPERS)
-    drawn, cells = _drawn(session, me, now, words, chosen, View.COVERAGE, {"metric": metric})
-    return sheet(drawn, "coverage", chosen.area, cells)
+    drawn, cells, detail = _drawn(session, me, now, words, chosen, View.COVERAGE, {"metric": metric})
+    return sheet(drawn, "coverage", chosen.area, cells, detail)
 
 
 def _drawn(
@@ -153,7 +157,7 @@ def _drawn(
     chosen: Figures,
     view: View,
     given: Mapping[str, str | None],
-) -> tuple[GridMap, gpd.GeoDataFrame]:
+) -> tuple[GridMap, gpd.GeoDataFrame, str]:
     window = chosen.window
     wish = analysis.wished(view, given, window.since, window.until)
     answer = analysis.found(session, me.scope, window, wish, now=now)
@@ -168,7 +172,7 @@ def _drawn(
     )
     if view is not View.COVERAGE:
         _say_grid(drawn, session, chosen, words)
-    return drawn, answer.cells
+    return drawn, answer.cells, map_detail(window, wish)
 
 
 @router.get("/recurrences", responses=ANSWERS)
@@ -177,7 +181,8 @@ def recurrences(
 ) -> Response:
     """Draw the places where the same trouble comes back."""
     analysis.require_begun(chosen.window, now)
-    places = measures.recurrences(session, me.scope, chosen.window)
+    found = measures.recurrent_places(session, me.scope, chosen.window, most=measures.MOST_ON_A_MAP)
+    places = found.places
     drawn = recurrence_map(
         with_links(session, me, _named(places, words), words),
         analysis.require_drawable(
@@ -193,9 +198,11 @@ def recurrences(
         category=words.name(chosen.category) or None,
         words=words,
         as_of=now,
+        recurrent=found.total,
     )
     _say_grid(drawn, session, chosen, words)
-    return sheet(drawn, "recurrences", chosen.area, places)
+    detail = map_detail(chosen.window, analysis.Wish(View.RECURRENCES))
+    return sheet(drawn, "recurrences", chosen.area, places, detail)
 
 
 def _say_grid(drawn: GridMap, session: ReadOnly, chosen: Figures, words: Words) -> None:

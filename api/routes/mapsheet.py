@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import pandas as pd
 from fastapi import Depends, Query, Request, Response
@@ -48,7 +47,15 @@ class MapFormat(StrEnum):
     GPKG = "gpkg"
 
 
-Maker = Callable[[GridMap, str, str, pd.DataFrame], Response]
+class Maker(Protocol):
+    """What makes an answer of a map.
+
+    kind, code, detail : the name of a file is made of them. cells : the frame that the map shows.
+    """
+
+    def __call__(
+        self, drawn: GridMap, kind: str, code: str, cells: pd.DataFrame, detail: str = ""
+    ) -> Response: ...
 
 
 def _sheet(
@@ -64,8 +71,8 @@ def _sheet(
 ) -> Maker:
     """Return what makes an answer of a map: of its kind, its area, and the frame that it shows."""
 
-    def make(drawn: GridMap, kind: str, code: str, cells: pd.DataFrame) -> Response:
-        name = f"{kind}-{code}"
+    def make(drawn: GridMap, kind: str, code: str, cells: pd.DataFrame, detail: str = "") -> Response:
+        name = "-".join(part for part in (kind, code, detail) if part)
         if wanted in _ON_PAPER:
             return on_paper(drawn, name, code)
         if wanted is not MapFormat.HTML:
@@ -113,7 +120,7 @@ def _sheet(
 _ON_PAPER = {MapFormat.PNG: "image/png", MapFormat.PDF: "application/pdf"}
 
 Sheet = Annotated[Maker, Depends(_sheet)]
-"""What makes an answer of a map, the name of its kind, the code of its area and the frame that it shows."""
+"""What makes an answer of a map."""
 
 
 def policy(origin: str, nonce: str) -> str:

@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
 
+from api.analysis import require_begun
 from api.deps import Me, Now, ReadOnly, Words
 from api.problems import answers
+from api.routes.query import Cursor, Limit
 from api.routes.tables import FigureTable
 from api.routes.window import Chosen, Figures
 from api.schemas.base import moment_from
@@ -29,6 +30,7 @@ from api.schemas.measures import (
     MeasureOut,
     RateRow,
     RecurrenceRow,
+    RecurrentPlacesOut,
     ResponseRow,
     WeeklyOut,
 )
@@ -61,11 +63,6 @@ class Compared(StrEnum):
     COUNTS = "counts"
     RESPONSES = "responses"
     RATES = "rates"
-
-
-def _once(answer: BaseModel) -> Response:
-    """Return an answer that was checked when it was made; of ten thousand rows, a second check takes half a second."""
-    return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 
 
 def _rows(frame: pd.DataFrame, chosen: Figures | None = None) -> list[dict[str, Any]]:
@@ -224,6 +221,7 @@ def compare(
     until = moment_from(before_to, "before_to", end=True) or window.since
     since = moment_from(before_from, "before_from") or until - (window.until - window.since)
     earlier = replace(window, since=since, until=until)
+    require_begun(earlier, now, field="before_from")
     frames: list[pd.DataFrame] = []
     figures: list[Figure] = []
     name = ""
@@ -250,14 +248,35 @@ def compare(
 
 
 @router.get("/recurrences", response_model=MeasureOut[RecurrenceRow], responses=ANSWERS)
-def recurrences(me: Me, session: ReadOnly, words: Words, chosen: Chosen, table: FigureTable) -> Response:
-    """Return the places where one category came back at least three times within 90 days."""
-    places = measures.recurrences(session, me.scope, chosen.window)
-    where = places.geometry.get_coordinates() if len(places) else pd.DataFrame({"x": [], "y": []})
-    rows = _rows(places.assign(lon=where["x"].to_numpy(), lat=where["y"].to_numpy()))
+def recurrences(
+    me: Me, session: ReadOnly, words: Words, chosen: Chosen, table: FigureTable
+) -> MeasureOut[RecurrenceRow] | Response:
+    """Return how much of what happens in each grid happens where the same trouble comes back."""
+    cells = measures.recurrences(session, me.scope, chosen.window)
     head = _head(chosen, words, None, Figure.RECURRENCES)
-    return table(places, "recurrences", chosen, head) or _once(
-        MeasureOut[RecurrenceRow].model_validate({**head, "rows": rows})
+    return table(cells, "recurrences", chosen, head) or MeasureOut[RecurrenceRow].model_validate(
+        {**head, "rows": _rows(cells, chosen)}
+    )
+
+
+@router.get("/recurrent-places", response_model=RecurrentPlacesOut, responses=ANSWERS)
+def recurrent_places(
+    me: Me,
+    session: ReadOnly,
+    words: Words,
+    chosen: Chosen,
+    table: FigureTable,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> RecurrentPlacesOut | Response:
+    """Return the places where one category came back at least three times within 90 days; a file holds all of them."""
+    most, begin = (limit, cursor) if table.json else (None, None)
+    found = measures.recurrent_places(session, me.scope, chosen.window, most=most, cursor=begin)
+    where = found.places.geometry.get_coordinates()
+    rows = _rows(found.places.assign(lon=where["x"].to_numpy(), lat=where["y"].to_numpy()))
+    head = _head(chosen, words, None, Figure.RECURRENT_PLACES)
+    return table(found.places, "recurrent-places", chosen, head) or RecurrentPlacesOut.model_validate(
+        {**head, "total": found.total, "next_cursor": found.next_cursor, "rows": rows}
     )
 
 

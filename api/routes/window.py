@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from api.analysis import require_begun
 from api.deps import Me, Now, PageMe, ReadOnly
 from api.routes.query import Area, Category, From, To
 from api.schemas.base import moment_from
@@ -105,7 +106,10 @@ def _figures(asked: Asked, me: Actor, session: ReadOnly, now: datetime) -> Figur
 
 
 def _for_json(asked: Annotated[Asked, Depends(_asked)], me: Me, session: ReadOnly, now: Now) -> Figures:
-    return _figures(asked, me, session, now)
+    """Return the window of a figure. Raises what `api.analysis.require_begun` raises, as the pages do."""
+    figures = _figures(asked, me, session, now)
+    require_begun(figures.window, now)
+    return figures
 
 
 def _for_page(asked: Annotated[Asked, Depends(_asked)], me: PageMe, session: ReadOnly, now: Now) -> Figures:

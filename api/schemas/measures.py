@@ -24,6 +24,8 @@ __all__ = [
     "MeasureOut",
     "RateRow",
     "RecurrenceRow",
+    "RecurrentPlaceRow",
+    "RecurrentPlacesOut",
     "ResponseRow",
     "WeekRow",
     "WeeklyOut",
@@ -117,7 +119,14 @@ class DefaultPointRow(Answer):
     grid_code: AreaCode
 
 
-class RecurrenceRow(Answer):
+class RecurrenceRow(CountRow):
+    """One grid and the share of its cases, 0 to 1, that happened where the same trouble comes back."""
+
+    places: int = Field(description="recurrent places whose first case lies in the grid")
+    open: int = Field(description="of n, how many are still open")
+
+
+class RecurrentPlaceRow(Answer):
     """One place where the same trouble comes back."""
 
     category: str
@@ -160,6 +169,13 @@ class MeasureOut(Head, Generic[Row]):
     """A figure: what was asked for, and one row a grid or place."""
 
     rows: list[Row]
+
+
+class RecurrentPlacesOut(MeasureOut[RecurrentPlaceRow]):
+    """Recurrent places, the most frequent first, and where the next page begins."""
+
+    total: int = Field(description="how many there are on all pages")
+    next_cursor: str | None
 
 
 class WeeklyOut(Head):

@@ -1,3 +1,19 @@
+/* The form of an analysis shows a choice only beside those with which it means something. Without scripts it shows what
+ * applied when the page was made; what does not apply the server leaves out of account.
+ */
+(function () {
+  "use strict";
+
+  const parts = [...document.querySelectorAll("form [data-needs]")];
+  const show = () => parts.forEach((part) => {
+    const other = part.closest("form").elements[part.dataset.needs];
+    part.hidden = !part.dataset.among.split(" ").includes(other.value);
+  });
+  document.addEventListener("change", show);
+  window.addEventListener("pageshow", show); // a browser may bring back what was chosen before
+  show();
+})();
+
 /* The table beside a map: when the slider of the map moves, the same numbers stand here, and in the address.
  *
  * The map lies in a sandbox and has no origin, so what it says is believed only from that frame, and only as numbers

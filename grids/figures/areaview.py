@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from gis.crs import STORAGE_SRID
 from grids import atlas
 from grids.figures.asking import Window
-from grids.figures.recurring import recurrences
+from grids.figures.recurring import MOST_ON_A_MAP, RecurrentPlaces, recurrent_places
 from grids.rules.calendar import local_day
 from grids.rules.levels import GridLevel
 from grids.rules.lifecycle import OPEN_STATUSES
@@ -37,7 +37,7 @@ class AreaView:
     own: gpd.GeoDataFrame
     neighbours: gpd.GeoDataFrame
     incidents: gpd.GeoDataFrame
-    recurrences: gpd.GeoDataFrame
+    recurrences: RecurrentPlaces
 
 
 def area_view(session: Session, scope: Scope, area: str, *, now: datetime) -> AreaView:
@@ -64,7 +64,7 @@ def area_view(session: Session, scope: Scope, area: str, *, now: datetime) -> Ar
         own=shown,
         neighbours=touching,
         incidents=_open_incidents(session, scope, area),
-        recurrences=recurrences(session, scope, window),
+        recurrences=recurrent_places(session, scope, window, most=MOST_ON_A_MAP),
     )
 
 

@@ -83,6 +83,7 @@ class Figure(StrEnum):
     RETURNED = "returned"
     REOPENED = "reopened"
     RECURRENCES = "recurrences"
+    RECURRENT_PLACES = "recurrent_places"
     WEEKLY = "weekly"
     EMERGING = "emerging"
     DENSITY = "density"

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grids.facts import Facts, facts, micros
+from grids.facts import Facts, facts
 from grids.figures.asking import Window
 from grids.figures.ground import Ground, ground
 from grids.figures.reading import CHANNELS, GRADES, STATUSES
 from grids.rules.lifecycle import UNCOUNTED_STATUSES, IncidentStatus
+from grids.rules.moments import micros
 from grids.rules.permissions import Scope
 from grids.tables import IS_OPEN, Incident
 

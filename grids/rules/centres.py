@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from math import inf
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gis.errors import InvalidInput
 from gis.near import circles, spread
 from grids.rules.chains import Chains
+from grids.rules.moments import MICROSECOND, micros
 from grids.rules.rain import DRAINS, DRY_GAP, Rain
 
 __all__ = [
@@ -29,8 +30,6 @@ __all__ = [
     "WINDOW_DAYS",
     "RecurrenceRule",
     "Recurrences",
-    "microseconds",
-    "moment",
     "recurrence_rule",
     "recurrences_of",
 ]
@@ -42,7 +41,6 @@ WINDOW_DAYS = 90
 MIN_TIMES = 3
 MIN_GAP = timedelta(hours=24)
 
-_MICROSECOND = timedelta(microseconds=1)
 _DAY = 86_400_000_000
 _KEPT = 1 << 24  # pairs of a centre and an incident that are kept, some 200 MB; of more none is
 
@@ -71,16 +69,14 @@ def recurrence_rule(
     rain_gap: timedelta = DRY_GAP,
 ) -> RecurrenceRule:
     """Return a rule. Raises `InvalidInput("bad_recurrence_rule")` for numbers that make none."""
-    if not (0 < window_days < inf) or min_times < 2 or min_gap < _MICROSECOND or rain_gap < _MICROSECOND:
+    if not (0 < window_days < inf) or min_times < 2 or min_gap < MICROSECOND or rain_gap < MICROSECOND:
         raise InvalidInput(
             "bad_recurrence_rule",
             "a recurrence needs a window above 0 days, at least 2 times, and gaps above 0;"
             f" got {window_days} days, {min_times} times, {min_gap}, {rain_gap}",
             field="rule",
         )
-    return RecurrenceRule(
-        int(window_days * _DAY), min_times, min_gap // _MICROSECOND, rain_gap // _MICROSECOND
-    )
+    return RecurrenceRule(int(window_days * _DAY), min_times, min_gap // MICROSECOND, rain_gap // MICROSECOND)
 
 
 USUAL = recurrence_rule()
@@ -154,7 +150,7 @@ class _ByRain:
     def __init__(self, start: Ints, rain: Rain, rule: RecurrenceRule) -> None:
         self._at, self._gap = start, rule.rain_gap
         began, ended = (
-            np.array([microseconds(at) for at in moments], dtype=np.int64)
+            np.array([micros(at) for at in moments], dtype=np.int64)
             for moments in (
                 [one.began_at for one in rain.episodes],
                 [one.ended_at + DRAINS for one in rain.episodes],
@@ -331,13 +327,3 @@ class _Rounds:
             self._alive[site] = False
         self._thin()
         return taken
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware moment in microseconds of Unix time."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
-
-
-def moment(number: int) -> datetime:
-    """Return the moment, in UTC, of microseconds of Unix time."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=number)

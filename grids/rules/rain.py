@@ -10,12 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import InvalidInput
+from grids.rules.moments import MICROSECOND, moment
 
 __all__ = [
     "DRAINS",
@@ -112,20 +113,20 @@ def rain_of(
     ends = starts + minutes[order].astype(np.int64) * 60_000_000
     fallen = mm[order].astype(np.float64)
     names = np.unique(np.asarray(gauge, dtype=object)[order].astype(str), return_inverse=True)[1]
-    known = [(_moment(begin), _moment(end)) for begin, end in _joined(starts, ends, 0)]
+    known = [(moment(begin), moment(end)) for begin, end in _joined(starts, ends, 0)]
     wet = fallen >= wet_mm
     if not wet.any():
         return Rain((), tuple(known))
     starts, ends, fallen, names = starts[wet], ends[wet], fallen[wet], names[wet]
     hourly = fallen / ((ends - starts) / 3_600_000_000)
-    gap = dry_gap // timedelta(microseconds=1)
+    gap = dry_gap // MICROSECOND
     spans = _joined(starts, ends, gap - 1)  # a dry span of the whole gap parts two
     firsts = np.searchsorted(starts, [begin for begin, _ in spans])
     episodes = []
     for (begin, end), first, last in zip(spans, firsts, [*firsts[1:], len(starts)], strict=True):
         by_gauge = np.bincount(names[first:last], weights=fallen[first:last])
         peak = round(float(hourly[first:last].max()), 2)
-        episodes.append(RainEpisode(_moment(begin), _moment(end), round(float(by_gauge.max()), 2), peak))
+        episodes.append(RainEpisode(moment(begin), moment(end), round(float(by_gauge.max()), 2), peak))
     return Rain(tuple(episodes), tuple(known))
 
 
@@ -138,10 +139,6 @@ def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], gap: int) -> lis
     return [(int(starts[a]), int(reached[b])) for a, b in zip(firsts, lasts, strict=True)]
 
 
-def _moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))
-
-
 def rain_starts(at: Sequence[datetime], rain: Rain = NO_RAIN, gap: timedelta = DRY_GAP) -> list[datetime]:
     """Return when the rain of each of several reports of water at one place began.
 
@@ -150,13 +147,13 @@ def rain_starts(at: Sequence[datetime], rain: Rain = NO_RAIN, gap: timedelta = D
     answer never falls from one report to the next.
     """
     began: list[datetime] = []
-    for position, moment in enumerate(at):
-        episode = rain.behind(moment)
+    for position, told in enumerate(at):
+        episode = rain.behind(told)
         if episode is not None:
             start = episode.began_at
-        elif position and moment - at[position - 1] < gap:
+        elif position and told - at[position - 1] < gap:
             start = began[-1]
         else:
-            start = moment
+            start = told
         began.append(max(start, began[-1]) if began else start)
     return began

@@ -27,12 +27,11 @@ from grids.rules.centres import (
     STILL_OPEN,
     WINDOW_DAYS,
     Recurrences,
-    microseconds,
-    moment,
     recurrence_rule,
     recurrences_of,
 )
 from grids.rules.chains import longest_chain
+from grids.rules.moments import MICROSECOND, micros, moment
 from grids.rules.rain import DRY_GAP, NO_RAIN, Rain, rain_starts
 
 __all__ = [
@@ -162,11 +161,11 @@ def counted_times(
     """
     if rain is not None:
         return list(dict.fromkeys(rain_starts(at, rain)))
-    gap = MIN_GAP // timedelta(microseconds=1)
+    gap = MIN_GAP // MICROSECOND
     spans = []
     for start, closed in zip(at, closed_at, strict=True):
-        begin = microseconds(start)
-        spans.append((begin, STILL_OPEN if closed is None else max(begin + gap, microseconds(closed))))
+        begin = micros(start)
+        spans.append((begin, STILL_OPEN if closed is None else max(begin + gap, micros(closed))))
     return [moment(start) for start in longest_chain(spans)]
 
 

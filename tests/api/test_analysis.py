@@ -208,6 +208,43 @@ def test_every_time_and_every_rate_is_drawn(lively: Any, metric: str, asked: str
     assert drawing(lively, frame_of(page))["layers"][0]["rows"]
 
 
+def offered(page: str) -> set[str]:
+    """Return the names of the choices of the form, without those in a part that is hidden."""
+    form = page[page.index('class="card filters') :].partition("</form>")[0]
+    shown = re.sub(r'(?s)<div class="depends"[^>]* hidden>.*?</select>', "", form)
+    return set(re.findall(r'<select[^>]* name="([a-z_]+)"', shown))
+
+
+@pytest.mark.parametrize(
+    ("view", "asked", "apply"),
+    [
+        ("responses", "metric=handle", {"stat", "time", "classes"}),
+        ("responses", "", {"stat", "time", "classes"}),
+        ("responses", "metric=overdue", {"classes"}),
+        ("responses", "metric=reopened&compare=previous", set()),
+        ("hotspots", "layer=moran", {"layer", "classes"}),
+        ("hotspots", "layer=moran&compare=previous", set()),
+    ],
+)
+def test_the_form_offers_only_choices_that_mean_something(
+    lively: Any, view: str, asked: str, apply: set[str]
+) -> None:
+    page = see(lively, f"/map/{view}?{PERIOD}&{asked}")
+
+    assert offered(page) & {"stat", "time", "layer", "classes"} == apply
+
+
+@pytest.mark.parametrize("rate", ["overdue", "on_time"])
+def test_what_a_rate_has_none_of_changes_nothing(lively: Any, rate: str) -> None:
+    asked = f"/map/responses?level=community&{PERIOD}&metric={rate}"
+    plain, more = see(lively, asked), see(lively, f"{asked}&stat=p90&time=working&lang=zh-CN")
+
+    first, second = (drawing(lively, frame_of(page)) for page in (plain, more))
+    assert first["title"] == second["title"]
+    assert first["legend"] == second["legend"]
+    assert [row[3] for row in first["layers"][0]["rows"]] == [row[3] for row in second["layers"][0]["rows"]]
+
+
 def test_two_periods_are_compared_with_triangle_and_sign(lively: Any) -> None:
     page = see(lively, "/map/hotspots?level=community&from=2026-06-01&to=2026-06-07&compare=previous")
 

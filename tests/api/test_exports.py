@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_map_is_a_picture_or_a_paper_that_says_who_took_it(lively: Any, kind: 
 
     assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")
     assert int.from_bytes(picture.content[16:20]) >= 1600
-    assert f'filename="{kind}-990101.png"' in picture.headers["content-disposition"]
+    assert re.search(rf'filename="{kind}-990101[a-z0-9-]*\.png"', picture.headers["content-disposition"])
     assert paper.headers["content-type"] == "application/pdf"
     assert paper.headers["cache-control"] == "private, no-store"
     (page,) = PdfReader(io.BytesIO(paper.content)).pages
@@ -48,6 +49,33 @@ def test_a_map_is_a_picture_or_a_paper_that_says_who_took_it(lively: Any, kind: 
     assert "导出：" in said
     assert "数据截至" in said
     assert lively.see("platform", "me")["name"] in said
+
+
+JUNE = "from=2026-05-25&to=2026-06-03"
+
+
+def test_maps_of_different_questions_are_files_of_different_names(lively: Any) -> None:
+    asked = {
+        f"hotspots?{JUNE}&format=png": "hotspots-990101-count-20260525-20260603.png",
+        f"hotspots?{JUNE}&format=csv&compare=previous": (
+            "hotspots-990101-count-20260525-20260603-against-20260515-20260524.csv"
+        ),
+        f"hotspots?{JUNE}&metric=per_km2&layer=moran&level=community&classes=quantile&download=1": (
+            "hotspots-990101-community-per_km2-moran-20260525-20260603-quantile.html"
+        ),
+        f"responses?{JUNE}&metric=handle&stat=p90&time=working&category=02-007&format=csv": (
+            "responses-990101-handle-p90-working-02-007-20260525-20260603.csv"
+        ),
+        f"responses?{JUNE}&metric=overdue&stat=p90&format=csv": (
+            "responses-990101-overdue-20260525-20260603.csv"
+        ),
+        "coverage?metric=leads&format=csv": "coverage-990101-leads.csv",
+    }
+
+    names = [taken(lively, f"/maps/{one}").headers["content-disposition"] for one in asked]
+
+    for said, name in zip(names, asked.values(), strict=True):
+        assert f'filename="{name}"' in said
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -82,6 +110,7 @@ FIGURES = [
     "rates?metric=overdue",
     "compare",
     "recurrences",
+    "recurrent-places",
     "weekly",
     "default-points",
 ]

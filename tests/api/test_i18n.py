@@ -62,6 +62,7 @@ COMMAND_LINE = (
     "grids/staff.py",
     "grids/rules/codes.py",
     "grids/rules/defaultpoints.py",
+    "grids/rules/centres.py",
     "grids/rules/recurrence.py",
     "grids/rules/sheets.py",
     "grids/rules/survival.py",

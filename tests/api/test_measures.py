@@ -64,9 +64,21 @@ def test_a_department_counts_its_own_cases_wherever_they_lie(lively: Any) -> Non
 
 
 def test_what_keeps_coming_back_at_one_place_is_found(lively: Any) -> None:
-    figure = lively.see("platform", "measures/recurrences", **{"from": "2026-01-01"})
+    figure = lively.see("platform", "measures/recurrent-places", **{"from": "2026-01-01"})
 
     assert all(row["times"] >= 3 for row in figure["rows"])
+    assert figure["total"] == len(figure["rows"])
+    assert figure["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"), [("cursor=x", "cursor"), ("limit=201", "limit"), ("limit=0", "limit")]
+)
+def test_a_page_of_places_that_there_cannot_be_is_refused(lively: Any, asked: str, field: str) -> None:
+    answer = lively.as_("platform").get(f"/api/measures/recurrent-places?{asked}")
+
+    assert answer.status_code == 422
+    assert field in answer.text
 
 
 ROUTES = [
@@ -83,6 +95,7 @@ ROUTES = [
     "compare?of=counts",
     "compare?of=responses&metric=accept",
     "compare?of=rates&metric=overdue&before_from=2026-01-01&before_to=2026-02-01",
+    "recurrences",
     "weekly",
     "emerging?from=2026-01-01",
     "density",
@@ -173,7 +186,9 @@ def test_a_map_can_be_kept_as_one_file(lively: Any, kind: str) -> None:
     answer = lively.as_("platform").get(f"/maps/{kind}?download=1")
 
     disposition = answer.headers["content-disposition"]
-    assert disposition == f"attachment; filename=\"{kind}-990101.html\"; filename*=UTF-8''{kind}-990101.html"
+    (name,) = re.findall('filename="([^"]+)"', disposition)
+    assert re.fullmatch(f"{kind}-990101(-(count|handle))?(-20260306-20260603)?\\.html", name)
+    assert disposition == f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}"
     assert "sandbox" in answer.headers["content-security-policy"]
     assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=", answer.text)
 

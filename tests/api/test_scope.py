@@ -354,6 +354,7 @@ def test_figures_and_people_of_an_area_out_of_sight_are_not_found(still_city: An
         "/api/measures/hotspots?area=990101001",
         "/api/measures/responses?area=990101",
         "/api/measures/recurrences?area=990101001001001",
+        "/api/measures/recurrent-places?area=990101001001001",
         "/api/grids/990101001001001/people",
         "/maps/area?area=990101001001001",
         "/maps/hotspots?area=990101001",

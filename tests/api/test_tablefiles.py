@@ -42,7 +42,7 @@ ABOUT = About(
     "hotspots-990101",
     "热点分布",
     [("区域", "莱城示范区"), ("时段", "2026-10-01 至 2026-10-31")],
-    ["归并件只计一次。"],
+    ["口径：归并件只计一次。", "网格：按当时网格。"],
     NOW,
     "导出：李芳（街道派单员）",
 )
@@ -144,10 +144,16 @@ def test_a_spreadsheet_has_typed_cells_a_head_that_stays_and_a_sheet_that_explai
     said = {row[0].value: row[1].value for row in told.iter_rows()}
     assert said["标题"] == "热点分布"
     assert said["区域"] == "莱城示范区"
-    assert said["口径"] == "归并件只计一次。"
     assert said["数据截至"] == "2026-11-21 14:30 (UTC+8)"
-    assert said["导出"] == "李芳（街道派单员）"
     assert said["指标值"] == "value"
+
+
+def test_what_is_said_of_a_table_stands_beside_it_word_for_word():
+    told = sheets(written(frame(), TableKind.XLSX))["说明"]
+
+    lines = [(row[0].value, row[1].value) for row in told.iter_rows()]
+    assert [text for label, text in lines if label == "统计说明"] == [*ABOUT.notes]
+    assert [text for label, text in lines if label == "导出记录"] == [ABOUT.mark]
 
 
 def test_a_time_is_the_citys_and_a_place_two_numbers():
@@ -166,7 +172,7 @@ def test_geojson_turns_its_rings_as_the_standard_says_and_names_columns_by_code(
     whole = json.loads(content)
     assert whole["type"] == "FeatureCollection"
     assert "crs" not in whole
-    assert (whole["title"], whole["definition"]) == ("热点分布", ["归并件只计一次。"])
+    assert (whole["title"], whole["definition"]) == ("热点分布", [*ABOUT.notes])
     assert whole["features"][1]["properties"] == {
         "code": "990101002",
         "name": "高庄街道",
@@ -196,7 +202,7 @@ def test_a_geopackage_opens_with_its_types_and_says_what_it_is(tmp_path: Path):
         assert read.crs.to_epsg() == 4490
         assert read.geometry.to_wkt().tolist() == table.geometry.to_wkt().tolist()
         assert told["layer_metadata"]["TITLE"] == "热点分布"
-        assert told["layer_metadata"]["DEFINITION"] == "归并件只计一次。"
+        assert told["layer_metadata"]["DEFINITION"] == " ".join(ABOUT.notes)
         assert told["layer_metadata"]["FILTERS"].startswith("区域: 莱城示范区")
         assert set(read.columns) == set(table.columns)
     assert pd.api.types.is_datetime64_any_dtype(read["first_at"])

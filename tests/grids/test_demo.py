@@ -524,7 +524,7 @@ def test_a_year_has_its_shares_of_levels_lateness_and_content(district):
 def test_water_cars_and_rubbish_come_back_to_the_same_places(district):
     year = measures.Window(None, GridLevel.TOWN, district.facts.since, district.facts.until)
     with district.session() as session:
-        places = measures.recurrences(session, Scope(everything=True), year)
+        places = measures.recurrent_places(session, Scope(everything=True), year).places
         rain = session.scalars(
             select(func.extract("month", func.timezone("Asia/Shanghai", Incident.received_at))).where(
                 Incident.category_code == "01-002"

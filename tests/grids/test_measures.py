@@ -214,12 +214,11 @@ def test_a_place_where_parking_comes_back_three_times_is_recurrent(city):
     city.report(category="07-001", lon=117.03, lat=36.0101)
     city.session.flush()
 
-    places = measures.recurrences(
-        city.session, ALL, window(city, since=start - timedelta(days=1), until=city.clock())
-    )
+    asked = window(city, since=start - timedelta(days=1), until=city.clock())
+    places = measures.recurrent_places(city.session, ALL, asked)
 
-    assert len(places) == 1
-    found = places.iloc[0]
+    assert (len(places.places), places.total, places.next_cursor) == (1, 1, None)
+    found = places.places.iloc[0]
     assert (found["times"], found["kind"], found["open"]) == (3, "parking", 0)
     assert found["mean_gap_days"] == pytest.approx(7.0)
     assert (found.geometry.x, found.geometry.y) == (pytest.approx(117.0031), pytest.approx(36.0101))
@@ -234,7 +233,7 @@ def test_the_area_view_holds_ones_own_cells_and_the_neighbours(city):
     assert view.own["code"].tolist() == ["990101001002001", "990101001002002"]
     assert view.neighbours["code"].tolist() == ["990101001001", "990101002001"]
     assert view.incidents["number"].tolist() == [mine.number]
-    assert view.recurrences.empty
+    assert (view.recurrences.total, view.recurrences.places.empty) == (0, True)
 
 
 def test_the_area_view_of_one_cell_has_the_cells_around_it(city):
@@ -430,7 +429,7 @@ def test_on_whatever_grid_recurrent_places_lie_in_the_cells_that_sql_says(city):
             for case in city.session.scalars(select(Incident).where(Incident.category_code == "07-001")):
                 if cells[case.id].startswith(area):  # at each place lie those that hit one cell
                     wanted.setdefault((cells[case.id], case.grid_code), []).append(case.number)
-            found = measures.recurrences(city.session, ALL, asked)
+            found = measures.recurrent_places(city.session, ALL, asked).places
             assert sorted((row.grid_code, sorted(row.numbers)) for row in found.itertuples()) == sorted(
                 (cell, sorted(numbers)) for (cell, _), numbers in wanted.items()
             )
@@ -438,7 +437,7 @@ def test_on_whatever_grid_recurrent_places_lie_in_the_cells_that_sql_says(city):
             seen |= {cell for cell, _ in wanted}
 
     assert {"990101001001001", "990101001001004"} <= seen
-    assert measures.recurrences(city.session, ALL, window(city, area="990101009")).empty
+    assert measures.recurrent_places(city.session, ALL, window(city, area="990101009")).total == 0
 
 
 def test_what_was_late_counts_where_it_became_so(city):

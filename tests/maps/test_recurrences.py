@@ -48,6 +48,16 @@ def test_a_period_without_recurrent_places_says_so_and_still_shows_the_grids(mak
     assert len(m.drawing.layers[0]["rows"]) == len(cells)
 
 
+def test_a_map_of_the_most_frequent_places_says_of_how_many(make_places, cells, words):
+    some = recurrence_map(make_places(SPOTS), cells, period=PERIOD, words=words, recurrent=90_000)
+    all_of_them = recurrence_map(make_places(SPOTS), cells, period=PERIOD, words=words, recurrent=5)
+
+    assert some.drawing.legend[0]["title"] == "Recurrent places (5 of 90,000)"
+    assert some.drawing.notes[0].startswith("The 5 most frequent of 90,000 places")
+    assert all_of_them.drawing.legend[0]["title"] == "Recurrent places (5)"
+    assert not any("most frequent" in note for note in all_of_them.drawing.notes)
+
+
 def test_a_place_seen_once_has_no_interval(make_places, cells, words):
     places = make_places(SPOTS[:1], mean_gap_days=np.nan)
 
