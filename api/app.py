@@ -75,7 +75,8 @@ def create_app(
     """Return the service over HTTP: the JSON interface, the maps, the pages, their files, and health.
 
     The caller opens and closes the database, and runs a worker beside it. Nothing here reads the environment.
-    warm : when it begins to serve, read the last months into memory, as many as the settings say.
+    warm : it serves as long as its process; when it begins, read the last months into memory, as many as the settings
+    say.
     """
     app = _Service(
         title="gridwhistle",
@@ -83,7 +84,7 @@ def create_app(
         description=_ABOUT,
         docs_url=None,  # their pages load scripts from another host
         redoc_url=None,
-        lifespan=warming(database, clock, settings.warm_months) if warm and settings.warm_months else None,
+        lifespan=warming(database, clock, settings.warm_months) if warm else None,
     )
     app.state.settings = settings
     app.state.clock = clock

@@ -183,7 +183,7 @@ def _measure(url: str, incidents: int, years: float) -> list[Row]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze"))
     database = Database(engine, make_sessionmaker(engine), make_sessionmaker(engine, readonly=True), None)
-    app = create_app(Settings(), clock=lambda: NOW, database=database)
+    app = create_app(Settings(warm_months=0), clock=lambda: NOW, database=database, warm=True)
     with TestClient(app, base_url="https://testserver") as client, engine.connect() as connection:
         client.post("/api/login", json={"login": "bench", "password": PASSWORD}).raise_for_status()
         found = _Figures(client, connection, DISTRICT, incidents, years).rows()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -173,11 +174,9 @@ def _find(session: Session, taken: Taken, window: Window) -> _Found:
     west, south, east, north = taken.ground.cells.total_bounds
     crs = metric_crs((west + east) / 2, (south + north) / 2)
     rain = _rain(session, taken, window)
-    begins = np.flatnonzero(np.diff(kind, prepend=-1))
-    parts = []
-    for begin, end in pairwise([*begins.tolist(), rows.size]):
-        code = taken.facts.categories[kind[begin]]
-        some = slice(begin, end)
+
+    def points(some: slice) -> tuple[int, Recurrences, Ints]:
+        code = taken.facts.categories[kind[some.start]]
         found = _points(
             lon[some],
             lat[some],
@@ -187,10 +186,15 @@ def _find(session: Session, taken: Taken, window: Window) -> _Found:
             rain=rain if code in WATERLOGGING else None,
             crs=crs,
         )
-        parts.append((int(kind[begin]), found, rows[some]))
+        return int(kind[some.start]), found, rows[some]
+
+    begins = np.flatnonzero(np.diff(kind, prepend=-1)).tolist()
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:  # numpy lets them run at once
+        parts = list(threads.map(points, (slice(*ends) for ends in pairwise([*begins, rows.size]))))
     return _together(parts).in_order(taken)
 
 
+_SIDE_BY_SIDE = 2  # categories; more would leave no processor to the other questions of a small machine
 _KEPT_BYTES = 64_000_000  # of points, for each process: those of a city
 _kept = Shelf(_KEPT_BYTES, weight=lambda found: found.members.nbytes + 48 * found.times.size)
 

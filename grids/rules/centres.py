@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def recurrences_of(
     open; the next time then counts only after it. rain : for a category that rain causes, what gauges tell of it, and
     a next rain is a next time whatever became of the case; None for the others.
     """
-    order = np.lexsort((y_m, x_m, at))
+    order = _in_order(y_m, x_m, at)
     start = at[order]
     if rain is not None:
         spans: _Singly | _ByRain = _ByRain(start, rain, rule)
@@ -185,7 +186,7 @@ class _Sites:
     """
 
     def __init__(self, x: Floats, y: Floats, radius: float) -> None:
-        order = np.lexsort((y, x))
+        order = _in_order(y, x)
         new = np.ones(order.size, dtype=np.bool_)
         new[1:] = (np.diff(x[order]) != 0) | (np.diff(y[order]) != 0)
         self._begin = np.flatnonzero(new)
@@ -204,6 +205,15 @@ class _Sites:
             pair.sort()
             site = pair // self.of.size
             yield site, pair - site * self.of.size
+
+
+def _in_order(*keys: NDArray[Any]) -> Ints:
+    """Return what `np.lexsort` returns, which is slow: only where the last key alone leaves ties."""
+    order = np.argsort(keys[-1])
+    last = keys[-1][order]
+    if (last[1:] == last[:-1]).any():
+        order = np.lexsort(keys)
+    return order
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -71,6 +72,13 @@ def test_who_wants_no_months_read_has_none_read(city: Any, months_read: list[str
         assert readers() == []
 
     assert months_read == []
+
+
+def test_what_is_loaded_when_a_service_begins_is_none_of_the_collectors_business(city: Any) -> None:
+    with begun(city, warm_months=0):
+        assert gc.get_freeze_count() > 100_000
+
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_service_that_cannot_read_serves_all_the_same(city: Any, caplog: pytest.LogCaptureFixture) -> None:
