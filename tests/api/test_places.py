@@ -15,8 +15,9 @@ from PIL import Image
 from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
-from api import worker
+from api import analysis, worker
 from api.cli import main
+from grids import measures
 from grids.tables import Place, PlaceStep, RainReading
 
 PARKING = "07-001"
@@ -30,7 +31,7 @@ PLAN = {
 
 
 def happens(city: Any, **said: Any) -> str:
-    number = city.report(category=PARKING, **{"address": "幸福路口"} | said)
+    number = city.report(**{"category": PARKING, "address": "幸福路口"} | said)
     city.act("centre", f"incidents/{number}/accept", {"level": 1})
     return str(number)
 
@@ -323,6 +324,29 @@ def test_a_long_address_names_a_place_alike_by_the_rule_and_by_a_person(city):
     assert len(name) == 80
     assert f'value="{name}"' in form
     assert 'maxlength="80"' in form
+
+
+def test_of_many_places_the_most_frequent_are_shown_with_the_number_of_all(city, monkeypatch):
+    found(city)
+    for _ in range(4):
+        number = happens(city, category="02-001")
+        with city.database.sessions.begin() as session:
+            closing = "update incident set status = 'closed', closed_at = :at where number = :number"
+            session.execute(text(closing), {"at": city.clock() + timedelta(hours=1), "number": number})
+        city.clock.advance(days=2)
+    monkeypatch.setattr(analysis, "MOST_LISTED", 1)
+    monkeypatch.setattr(measures, "MOST_ON_A_MAP", 1)
+
+    page = city.as_("leader").get("/map/recurrences").text
+    frame = city.as_("leader").get("/maps/recurrences").text
+    (address,) = re.findall(r'href="(/api/measures/recurrent-places[^"]*)"', page)
+    table = city.as_("leader").get(html.unescape(address).replace("xlsx", "csv"))
+
+    assert "共 2 处，只列出次数最多的 1 处" in page
+    assert page.count("×4") == 1
+    assert "×3" not in page
+    assert "1／共 2" in frame
+    assert len(table.content.decode("utf-8-sig").splitlines()) == 3
 
 
 def test_a_recurrence_that_is_in_no_ledger_leads_to_naming_it(city):
