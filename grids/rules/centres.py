@@ -43,7 +43,9 @@ MIN_TIMES = 3
 MIN_GAP = timedelta(hours=24)
 
 _DAY = 86_400_000_000
-_KEPT = 1 << 24  # pairs of a centre and an incident that are kept, some 200 MB; of more none is
+_KEPT = (
+    1 << 24
+)  # pairs of a centre and an incident that are kept, some 200 MB; more are searched for each time
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -239,12 +241,14 @@ class _Rounds:
         self._sites, self._spans, self._rule = sites, spans, rule
         self._free = np.ones(sites.of.size, dtype=np.bool_)
         self._alive = np.ones(sites.x.size, dtype=np.bool_)
-        self._kept: list[_Block] | None = self._kept_if_few()
+        self._kept: list[_Block] | None = None
 
     def points(self, order: Ints) -> Recurrences:
         """Return the points; order : (n,) the position of each rank in what was given."""
         rounds: list[tuple[Ints, Ints, Floats, Ints, Ints]] = []
         while self._alive.any():
+            if self._kept is None:
+                self._kept = self._kept_if_few()
             times, first_free = self._strengths()
             self._alive &= times >= self._rule.min_times
             self._thin()
@@ -274,8 +278,9 @@ class _Rounds:
             yield _Block(*small)
 
     def _kept_if_few(self) -> list[_Block] | None:
+        """Return what `_blocks` does as a list, None where that is too much to keep."""
         kept, pairs = [], 0
-        for block in self._searched():
+        for block in self._blocks():
             pairs += block.site.size
             if pairs > _KEPT:
                 return None
