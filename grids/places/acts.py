@@ -135,7 +135,7 @@ def name(
     case.begun("name", {"category": kind.code, "grid": found.code, "lon": lon, "lat": lat, "note": said})
     join_all(case, at_place(session, place, since=now - LOOK_BACK, until=now))
     count_again(session, place)
-    case.tell("place.found", roles=(*LEADERS, *TOWN_DESKS), times=place.times)
+    case.tell("place.named", roles=(*LEADERS, *TOWN_DESKS))
     session.flush()
     return place
 

@@ -268,8 +268,8 @@ def test_a_person_names_a_place_and_what_happened_there_joins_it(city):
     assert (place.status, place.found_how, place.times) == (_S.SUSPECTED, FoundHow.PERSON, 1)  # an hour apart
     assert members(city, place) == {one.id for one in twice}
     assert steps(city, place) == ["name", "join"]
-    assert "place.found" in city.told("office")
-    assert "place.found" not in city.told("leader")  # who knows it already
+    assert "place.named" in city.told("office")
+    assert "place.named" not in city.told("leader")  # who knows it already
 
 
 @pytest.mark.parametrize(
