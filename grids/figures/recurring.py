@@ -69,7 +69,8 @@ def recurrences(session: Session, scope: Scope, window: Window) -> gpd.GeoDataFr
 
     Columns: those of every figure, n (cases at recurrent places), denominator (all cases), value (n / denominator, 0
     to 1), places (how many begin in the grid), open (of n, how many are still open). For the rule see
-    `grids.rules.recurrence`; a place may lie across a border, and each of its cases counts in its own grid.
+    `grids.rules.recurrence`; a place may lie across a border, and each of its cases counts in its own grid. Places are
+    found among the cases of the window's area alone: what lies across its own border does not help to make one.
     """
     taken = take(session, scope, window)
     found = _find(session, taken, window)

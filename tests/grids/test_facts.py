@@ -19,6 +19,7 @@ from grids.facts import Facts, FactStore
 from grids.figures import reading
 from grids.figures.reading import MISSING
 from grids.rules.lifecycle import IncidentStatus, RejectReason
+from grids.rules.moments import micros
 from grids.rules.tasks import TaskStatus
 from grids.rules.whistles import WhistleLevel
 from grids.tables import Incident, Task, Trace
@@ -50,7 +51,7 @@ def rows_in(session: Session) -> dict[int, tuple]:
         Incident.id, Incident.grid_code, Incident.status, Incident.round, Incident.rework_count, *moments
     )
     return {
-        row[0]: (*row[1:5], *(MISSING if at is None else facts.micros(at) for at in row[5:]))
+        row[0]: (*row[1:5], *(MISSING if at is None else micros(at) for at in row[5:]))
         for row in session.execute(query)
     }
 
@@ -67,7 +68,7 @@ def parts_in(session: Session) -> dict[int, tuple]:
     moments = (Task.issued_at, Task.responded_at, Task.checked_in_at, Task.completed_at)
     query = select(Task.id, Task.incident_id, Task.status, Task.rework_count, *moments)
     return {
-        row[0]: (*row[1:4], *(MISSING if at is None else facts.micros(at) for at in row[4:]))
+        row[0]: (*row[1:4], *(MISSING if at is None else micros(at) for at in row[4:]))
         for row in session.execute(query)
     }
 
