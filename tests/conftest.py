@@ -7,6 +7,7 @@ of pytest-xdist; its template database is made once by the migrations, and each 
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib.util
 import json
 import os
@@ -70,6 +71,13 @@ def pytest_configure(config: pytest.Config) -> None:
         place = Path(tempfile.mkdtemp(prefix="gridwhistle-test-"))
         place.chmod(0o755)
         os.environ[_ROOT] = str(place)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is loaded by now out of the collector's rounds, which took a fifth of all the processor's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

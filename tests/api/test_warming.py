@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,14 @@ from api.settings import Settings
 from grids import facts
 
 pytestmark = pytest.mark.database
+
+
+@pytest.fixture(autouse=True)
+def frozen_again() -> Iterator[None]:
+    """A service that ends lets go of what was frozen; the run wants it frozen (`tests/conftest.py`)."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def begun(city: Any, **said: Any) -> TestClient:
