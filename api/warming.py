@@ -52,7 +52,6 @@ def warming(
         if months:
             ending.set()
             reader.join(_PATIENCE)
-        gc.unfreeze()
 
     return lifespan
 
