@@ -226,9 +226,7 @@ def _together(parts: list[tuple[int, Recurrences, Ints]]) -> _Found:
     """Return the points of several categories; of each its position, its points and the places of its cases."""
     nothing = np.empty(0, dtype=np.int64)
     members = np.concatenate([nothing, *(rows[found.members] for _, found, rows in parts)])
-    sizes = np.concatenate(
-        [nothing, *(np.diff(found.begin, append=found.members.size) for _, found, _ in parts)]
-    )
+    sizes = np.concatenate([nothing, *(found.sizes for _, found, _ in parts)])
     return _Found(
         np.concatenate([nothing, *(np.full(found.times.size, kind) for kind, found, _ in parts)]),
         np.concatenate([nothing, *(found.times for _, found, _ in parts)]),

@@ -91,7 +91,7 @@ class Recurrences:
 
     x_m, y_m : (k,) the place of one incident of each, from which all its members lie within the radius. times : (k,)
     how often it came back as the rule counts. mean_gap_days : (k,) between those that count. members : (m,) positions
-    in the arrays given, point after point and of a point by time. begin : (k,) where the members of each begin.
+    in the arrays given, point after point and of a point by time. sizes : (k,) how many members each has.
     """
 
     x_m: Floats
@@ -99,7 +99,7 @@ class Recurrences:
     times: Ints
     mean_gap_days: Floats
     members: Ints
-    begin: Ints
+    sizes: Ints
 
 
 def recurrences_of(
@@ -263,7 +263,7 @@ class _Rounds:
             times,
             gaps.astype(np.float64),
             order[ranks],
-            np.cumsum(many) - many,
+            many,
         )
 
     def _searched(self) -> Iterator[_Block]:

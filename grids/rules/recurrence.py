@@ -136,8 +136,7 @@ def _points(
     rows: NDArray[np.int64],
     starts: NDArray[np.int64],
 ) -> Iterator[RecurrentPoint]:
-    begins = found.begin.tolist()
-    for place, (begin, end) in enumerate(pairwise([*begins, found.members.size])):
+    for place, (begin, end) in enumerate(pairwise([0, *np.cumsum(found.sizes).tolist()])):
         members = rows[found.members[begin:end]]
         yield RecurrentPoint(
             x_m=float(found.x_m[place]),

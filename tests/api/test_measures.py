@@ -63,14 +63,6 @@ def test_a_department_counts_its_own_cases_wherever_they_lie(lively: Any) -> Non
     assert sum(row["n"] for row in figure["rows"]) == 0
 
 
-def test_what_keeps_coming_back_at_one_place_is_found(lively: Any) -> None:
-    figure = lively.see("platform", "measures/recurrent-places", **{"from": "2026-01-01"})
-
-    assert all(row["times"] >= 3 for row in figure["rows"])
-    assert figure["total"] == len(figure["rows"])
-    assert figure["next_cursor"] is None
-
-
 @pytest.mark.parametrize(
     ("asked", "field"), [("cursor=x", "cursor"), ("limit=201", "limit"), ("limit=0", "limit")]
 )

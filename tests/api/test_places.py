@@ -342,6 +342,13 @@ def test_of_many_places_the_most_frequent_are_shown_with_the_number_of_all(city,
     (address,) = re.findall(r'href="(/api/measures/recurrent-places[^"]*)"', page)
     table = city.as_("leader").get(html.unescape(address).replace("xlsx", "csv"))
 
+    first = city.see("leader", "measures/recurrent-places", limit="1")
+    second = city.see("leader", "measures/recurrent-places", limit="1", cursor=first["next_cursor"])
+    cells = city.see("leader", "measures/recurrences")["rows"]
+
+    assert (first["total"], first["rows"][0]["times"], second["rows"][0]["times"]) == (2, 4, 3)
+    assert second["next_cursor"] is None
+    assert [sum(row[name] for row in cells) for name in ("n", "denominator", "places")] == [7, 7, 2]
     assert "共 2 处，只列出次数最多的 1 处" in page
     assert page.count("×4") == 1
     assert "×3" not in page
